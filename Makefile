@@ -1,0 +1,58 @@
+# A thin face over Meson; "make help" lists the targets.
+BUILD ?= build
+SAN_BUILD = build-san
+FUZZ_BUILD = build-fuzz
+FUZZ_SECONDS ?= 60
+PYTHON = /usr/bin/python3
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo check check-san bench lint format fuzz install clean
+
+help: ## this list
+	@echo "spinat: an SPI-aware NAT. Targets:"
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo "  make check SAN=1  the tests under AddressSanitizer and UBSan"
+
+deps: ## install the Debian packages that all the rest needs
+	@tools/install-deps
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD)
+
+build: $(BUILD)/build.ninja ## compile: build/spinat, build/spinatd, the library
+	@ninja -C $(BUILD)
+
+demo: deps build ## real IPsec through spinatd, beside the kernel's masquerade
+	@$(PYTHON) -m lab.demo --build $(BUILD)
+
+ifeq ($(SAN),1)
+check: check-san
+else
+check: deps build ## all tests (SAN=1: under the sanitizers)
+	@$(PYTHON) tests/run.py --build $(BUILD)
+endif
+
+check-san: deps
+	@test -e $(SAN_BUILD)/build.ninja || meson setup $(SAN_BUILD) \
+	    -Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C $(SAN_BUILD)
+	@$(PYTHON) tests/run.py --build $(SAN_BUILD) --suites unit,replay,netns
+
+bench: deps build ## machine-readable figures of the engine
+	@$(BUILD)/bench/bench-hash
+	@$(BUILD)/bench/bench-engine
+
+fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), from the kept corpus
+	@FUZZ_BUILD=$(FUZZ_BUILD) fuzz/run.sh $(FUZZ_SECONDS)
+
+lint: deps build ## formatting, cppcheck, manual pages
+	@tools/lint
+
+format: ## clang-format over all C
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: build ## into the system (DESTDIR is honoured)
+	meson install -C $(BUILD)
+
+clean: ## remove the build directories
+	rm -rf $(BUILD) $(SAN_BUILD) $(FUZZ_BUILD)

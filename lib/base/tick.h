@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ticks: the coarse clock of stamps and timers.  One tick is 2^27 ns, about
+ * 134 ms, so that 24 bits of them span 26 days: more than the longest timeout
+ * (SPINAT_TIMEOUT_MAX), hence a 24-bit stamp is never ambiguous while the
+ * record that holds it has a timer.
+ */
+#ifndef SPINAT_BASE_TICK_H
+#define SPINAT_BASE_TICK_H
+
+#include "base/types.h"
+
+#define TICK_SHIFT      27
+#define TICK_STAMP_BITS 24
+#define TICK_STAMP_MASK ((UINT32_C(1) << TICK_STAMP_BITS) - 1)
+
+/** A point in time in whole ticks, modulo 2^32 (18 years): only the distance
+ * of two ticks means something, never which of them is the larger number. */
+typedef uint32_t tick;
+
+static inline tick tick_of(spinat_time now)
+{
+	return (tick)(now >> TICK_SHIFT);
+}
+
+/** The time of a tick that is at most 9 years away from now.  The clock may
+ * start anywhere: a replay runs on its captures', which counts from 1970. */
+static inline spinat_time tick_to_time(tick when, spinat_time now)
+{
+	const spinat_time whole =
+	    (now >> TICK_SHIFT) + (int32_t)(when - tick_of(now));
+
+	return whole * (INT64_C(1) << TICK_SHIFT);
+}
+
+/** A span rounded up, and one tick on top: never early. */
+static inline tick tick_span(spinat_time span)
+{
+	return (tick)((span + (INT64_C(1) << TICK_SHIFT) - 1) >> TICK_SHIFT) +
+	    1;
+}
+
+/** The full tick of a 24-bit stamp that is not in the future. */
+static inline tick tick_of_stamp(tick now, uint32_t stamp)
+{
+	return now - ((now - stamp) & TICK_STAMP_MASK);
+}
+
+#endif

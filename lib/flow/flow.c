@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow/flow.h"
+
+#include "base/csum.h"
+
+static const char *const state_names[] = {
+    [FLOW_NEW] = "new",
+    [FLOW_REPLIED] = "replied",
+    [FLOW_ESTABLISHED] = "established",
+    [FLOW_FIN_INSIDE] = "fin-inside",
+    [FLOW_FIN_OUTSIDE] = "fin-outside",
+    [FLOW_CLOSING] = "closing",
+    [FLOW_RESET] = "reset",
+    [FLOW_UNPAIRED] = "unpaired",
+    [FLOW_PAIRED] = "paired",
+    [FLOW_BOUND] = "bound",
+    [FLOW_CONFIRMED] = "confirmed",
+};
+static_assert(sizeof state_names / sizeof state_names[0] == FLOW_STATES,
+    "every state has a name");
+
+/* Which states each may be left for; the table in flow.h, as bits. */
+#define TO(state) (UINT32_C(1) << (state))
+static const uint32_t allowed[FLOW_STATES] = {
+    [FLOW_NEW] = TO(FLOW_REPLIED) | TO(FLOW_RESET),
+    [FLOW_REPLIED] = TO(FLOW_ESTABLISHED) | TO(FLOW_FIN_INSIDE) |
+	TO(FLOW_FIN_OUTSIDE) | TO(FLOW_RESET),
+    [FLOW_ESTABLISHED] =
+	TO(FLOW_FIN_INSIDE) | TO(FLOW_FIN_OUTSIDE) | TO(FLOW_RESET),
+    [FLOW_FIN_INSIDE] = TO(FLOW_CLOSING) | TO(FLOW_RESET) | TO(FLOW_NEW),
+    [FLOW_FIN_OUTSIDE] = TO(FLOW_CLOSING) | TO(FLOW_RESET) | TO(FLOW_NEW),
+    [FLOW_CLOSING] = TO(FLOW_NEW) | TO(FLOW_RESET),
+    [FLOW_RESET] = TO(FLOW_ESTABLISHED) | TO(FLOW_NEW),
+    [FLOW_UNPAIRED] = TO(FLOW_PAIRED),
+    [FLOW_BOUND] = TO(FLOW_CONFIRMED),
+};
+
+const char *flow_state_name(enum flow_state state)
+{
+	ENSURE((unsigned)state < FLOW_STATES);
+	return state_names[state];
+}
+
+bool flow_state_allows(enum flow_state from, enum flow_state to)
+{
+	return (allowed[from] & TO(to)) != 0;
+}
+
+void flow_set_state(struct flow *flow, enum flow_state state)
+{
+	ENSURE(flow_state_allows(flow->state, state));
+	flow->state = (uint8_t)state;
+}
+
+struct key flow_key(const struct flow *flow, enum spinat_side side)
+{
+	const struct flow_side *own = &flow->side[side];
+
+	return (struct key){
+	    .protocol = flow->protocol,
+	    .kind = (uint8_t)(side | flow->key_kind),
+	    .local = own->local,
+	    .remote = own->remote,
+	    .ids = own->ids,
+	};
+}
+
+struct key flow_mapping_key(const struct flow *flow, enum spinat_side side)
+{
+	const struct flow_side *own = &flow->side[side];
+
+	return (struct key){
+	    .protocol = flow->protocol,
+	    .kind = side == SPINAT_INSIDE ? KEY_MAPPING_INSIDE
+					  : KEY_MAPPING_OUTSIDE,
+	    .local = own->local,
+	    .ids.port.local = own->ids.port.local,
+	};
+}
+
+void flow_set_deltas(struct flow *flow)
+{
+	const struct flow_side *in = &flow->side[SPINAT_INSIDE];
+	const struct flow_side *out = &flow->side[SPINAT_OUTSIDE];
+	const uint64_t addresses = csum_change32(in->local, out->local) +
+	    csum_change32(in->remote, out->remote);
+	const uint64_t ids =
+	    csum_change16(in->ids.port.local, out->ids.port.local) +
+	    csum_change16(in->ids.port.remote, out->ids.port.remote);
+
+	flow->address_delta = csum_fold(addresses);
+	switch (flow->protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		flow->transport_delta = csum_fold(addresses + ids);
+		break;
+	case IPPROTO_UDPLITE: /* by address alone, but with a pseudo header */
+	case IPPROTO_DCCP:
+		flow->transport_delta = flow->address_delta;
+		break;
+	case IPPROTO_ICMP: /* no pseudo header */
+		flow->transport_delta = csum_fold(ids);
+		break;
+	default:
+		flow->transport_delta = 0;
+		break;
+	}
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one 16-byte key by which everything is found.
+ *
+ * "Local" is the end on our side of the wire: the inside host in an inside key,
+ * the public address in an outside key.  The ids are the ports, the ICMP
+ * identifier (local only), or the 32 bits of an ESP SPI.  An SPI is chosen by
+ * whoever receives with it, so both directions of one pair may use the same
+ * number: the kind keeps them apart.
+ */
+#ifndef SPINAT_FLOW_KEY_H
+#define SPINAT_FLOW_KEY_H
+
+#include <assert.h>
+
+#include "base/hash.h"
+
+enum key_kind {
+	KEY_INSIDE =
+	    0, /* == SPINAT_INSIDE: a session or ESP towards the remote */
+	KEY_OUTSIDE = 1,         /* == SPINAT_OUTSIDE: the same, seen outside */
+	KEY_INSIDE_SPI_IN = 2,   /* ESP from the remote, seen inside */
+	KEY_OUTSIDE_SPI_IN = 3,  /* the same, seen outside */
+	KEY_MAPPING_INSIDE = 4,  /* {protocol, inside address and port} */
+	KEY_MAPPING_OUTSIDE = 5, /* {protocol, public address and port} */
+	KEY_PEER = 6,            /* {inside, remote} */
+	KEY_REMOTE = 7,          /* {public, remote} */
+	KEY_FRAGMENT = 8,  /* {protocol, source, destination, IP id, side} */
+	KEY_NOBODY = 0xfe, /* of a record that is free: matches no key */
+};
+
+/** The two ids of a tuple. */
+union key_ids {
+	struct {
+		be16 local, remote;
+	} port;
+	be32 spi;
+	uint32_t raw;
+};
+
+struct key {
+	uint8_t protocol;
+	uint8_t kind;
+	uint16_t extra; /* zero, but for fragments */
+	be32 local, remote;
+	union key_ids ids;
+};
+
+static_assert(sizeof(struct key) == 16, "keys are hashed as four words");
+
+/** Protocol and kind, with nothing extra, in one store: whoever fills a key and
+ * hashes it at once must write in the widths that are read, or the loads wait
+ * for the stores. */
+static inline void key_set_head(struct key *key, uint8_t protocol, uint8_t kind)
+{
+	const uint32_t head = htole32(protocol | (uint32_t)kind << 8);
+
+	memcpy(key, &head, sizeof head);
+}
+
+static inline uint64_t key_hash(
+    const struct hash_seed *seed, const struct key *key)
+{
+	uint32_t head;
+
+	memcpy(&head, key, sizeof head);
+	return hash_words(
+	    seed, head, key->local.raw, key->remote.raw, key->ids.raw);
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flow table: records, their counters, the indexes that find them and the
+ * wheel that ends them, all in memory of fixed size.
+ *
+ * Two indexes: `flows` holds both keys of every flow except that the outside
+ * key of an inbound SPI lives in `spis`: a flood of unknown SPIs can never
+ * crowd out sessions, and the fast path may look at either alone.  A third,
+ * `mappings`, finds the flows that share a public port (see mapping.h).
+ */
+#ifndef SPINAT_FLOW_TABLE_H
+#define SPINAT_FLOW_TABLE_H
+
+#include "flow/flow.h"
+#include "flow/index.h"
+
+struct flow_table {
+	struct flow *flows;               /* [1 .. max]; 0 is never used */
+	struct flow_counter *counters[2]; /* by the side a packet came from */
+	uint32_t max, live, highest;      /* highest: records ever used */
+	uint32_t free;                    /* list through timer.next */
+	struct index index, spis, mappings;
+	struct wheel wheel;
+	struct hash_seed seed;
+};
+
+/** Lays it out in the arena (which may only count). */
+void flow_table_init(struct flow_table *table, struct arena *arena,
+    uint32_t max_flows, uint32_t max_spis, uint32_t max_mappings,
+    const uint8_t seed[16], tick now);
+
+/** The flow with this key; 0: none. */
+uint32_t flow_table_find(
+    const struct flow_table *table, const struct key *key, uint64_t hash);
+/** Some flow of this mapping (KEY_MAPPING_*); 0: none. */
+uint32_t flow_table_find_mapping(
+    const struct flow_table *table, const struct key *key);
+
+/** Takes a record (zeroed) without publishing it; 0: the table is full. */
+uint32_t flow_table_take(struct flow_table *table);
+/** Puts an unpublished record back. */
+void flow_table_put_back(struct flow_table *table, uint32_t number);
+/** Publishes a filled record under both keys; false: no room. */
+SPINAT_MUST_CHECK bool flow_table_publish(
+    struct flow_table *table, uint32_t number);
+/** Withdraws a published record and frees it.  It has left its mapping and
+ * association before. */
+void flow_table_end(struct flow_table *table, uint32_t number);
+
+/** The index that holds this key. */
+static inline struct index *flow_table_index(
+    struct flow_table *table, const struct key *key)
+{
+	return key->kind == KEY_OUTSIDE_SPI_IN ? &table->spis : &table->index;
+}
+
+static inline bool flow_same(const void *of, uint32_t number, const void *want)
+{
+	const struct flow_table *table = of;
+	const struct key *key = want;
+	const struct flow *flow = &table->flows[number];
+	const struct flow_side *side = &flow->side[key->kind & 1];
+
+	return load_pair32(&side->local) == load_pair32(&key->local) &&
+	    side->ids.raw == key->ids.raw && flow->protocol == key->protocol &&
+	    flow->key_kind == (key->kind & ~1);
+}
+
+/** The last tick at which a packet came from this side; false: never. */
+bool flow_table_last(const struct flow_table *table, uint32_t number,
+    enum spinat_side side, tick now, tick *last);
+/** The last tick of either side, or its creation. */
+tick flow_table_last_any(
+    const struct flow_table *table, uint32_t number, tick now);
+
+#endif

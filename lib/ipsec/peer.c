@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ipsec/peer.h"
+
+void peers_init(struct peers *peers, struct arena *arena, uint32_t max,
+    const uint8_t seed[16])
+{
+	memset(peers, 0, sizeof *peers);
+	peers->max = max;
+	peers->peers = arena_take(arena, (size_t)max + 1, sizeof *peers->peers);
+	index_init(&peers->by_pair, arena, max, max);
+	index_init(&peers->by_remote, arena, max, max);
+	hash_seed_init(&peers->seed, seed);
+}
+
+static struct key pair_key(be32 inside, be32 public_address, be32 remote)
+{
+	return (struct key){
+	    .kind = KEY_PEER,
+	    .local = inside,
+	    .remote = remote,
+	    .ids.raw = public_address.raw,
+	};
+}
+
+static struct key remote_key(be32 public_address, be32 remote)
+{
+	return (struct key){
+	    .kind = KEY_REMOTE,
+	    .local = public_address,
+	    .remote = remote,
+	};
+}
+
+static bool same_pair(const void *of, uint32_t number, const void *want)
+{
+	const struct peer *peer = &((const struct peers *)of)->peers[number];
+	const struct key *key = want;
+
+	return be32_equal(peer->inside, key->local) &&
+	    be32_equal(peer->remote, key->remote) &&
+	    peer->public_address.raw == key->ids.raw;
+}
+
+static bool same_remote(const void *of, uint32_t number, const void *want)
+{
+	const struct peer *peer = &((const struct peers *)of)->peers[number];
+	const struct key *key = want;
+
+	return be32_equal(peer->public_address, key->local) &&
+	    be32_equal(peer->remote, key->remote);
+}
+
+uint32_t peer_find(
+    const struct peers *peers, be32 inside, be32 public_address, be32 remote)
+{
+	const struct key key = pair_key(inside, public_address, remote);
+
+	return index_find(&peers->by_pair, key_hash(&peers->seed, &key),
+	    same_pair, peers, &key);
+}
+
+uint32_t peer_first_of(
+    const struct peers *peers, be32 public_address, be32 remote)
+{
+	const struct key key = remote_key(public_address, remote);
+
+	return index_find(&peers->by_remote, key_hash(&peers->seed, &key),
+	    same_remote, peers, &key);
+}
+
+/* Enters a new one at the head of its remote's list. */
+static bool enlist(struct peers *peers, uint32_t number)
+{
+	struct peer *peer = &peers->peers[number];
+	const struct key key = remote_key(peer->public_address, peer->remote);
+	const uint64_t hash = key_hash(&peers->seed, &key);
+
+	peer->next =
+	    index_find(&peers->by_remote, hash, same_remote, peers, &key);
+	if (peer->next == 0)
+		return index_insert(&peers->by_remote, hash, number);
+	index_replace(&peers->by_remote, hash, peer->next, number);
+	return true;
+}
+
+static void delist(struct peers *peers, uint32_t number)
+{
+	const struct peer *peer = &peers->peers[number];
+	const struct key key = remote_key(peer->public_address, peer->remote);
+	const uint64_t hash = key_hash(&peers->seed, &key);
+	const uint32_t first =
+	    peer_first_of(peers, peer->public_address, peer->remote);
+
+	if (first != number) {
+		uint32_t before = first;
+		while (peers->peers[before].next != number)
+			before = peers->peers[before].next;
+		peers->peers[before].next = peer->next;
+	} else if (peer->next != 0) {
+		index_replace(&peers->by_remote, hash, number, peer->next);
+	} else {
+		index_remove(&peers->by_remote, hash, number);
+	}
+}
+
+uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
+    be32 remote, tick now)
+{
+	const struct key key = pair_key(inside, public_address, remote);
+	const uint64_t hash = key_hash(&peers->seed, &key);
+	uint32_t number =
+	    index_find(&peers->by_pair, hash, same_pair, peers, &key);
+	struct peer *peer;
+
+	if (number != 0)
+		return number;
+	if (peers->free != 0) {
+		number = peers->free;
+		peers->free = peers->peers[number].next;
+	} else if (peers->highest < peers->max) {
+		number = ++peers->highest;
+	} else {
+		return 0;
+	}
+	peer = &peers->peers[number];
+	*peer = (struct peer){
+	    .inside = inside,
+	    .public_address = public_address,
+	    .remote = remote,
+	    .live = 1,
+	    .created = now,
+	};
+	if (!index_insert(&peers->by_pair, hash, number))
+		goto full;
+	if (!enlist(peers, number)) {
+		index_remove(&peers->by_pair, hash, number);
+		goto full;
+	}
+	peers->live++;
+	return number;
+full:
+	peer->live = 0;
+	peer->next = peers->free;
+	peers->free = number;
+	return 0;
+}
+
+void peer_close_if_empty(struct peers *peers, uint32_t number)
+{
+	struct peer *peer = &peers->peers[number];
+	const struct key key =
+	    pair_key(peer->inside, peer->public_address, peer->remote);
+
+	if (peer->out_count + peer->in_count + peer->ike_count != 0)
+		return;
+	delist(peers, number);
+	index_remove(&peers->by_pair, key_hash(&peers->seed, &key), number);
+	peer->live = 0;
+	peer->next = peers->free;
+	peers->free = number;
+	peers->live--;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An association ("peer"): one inside host and one remote gateway, through one
+ * public address.  It ties together what belongs to one tunnel: the IKE SAs and
+ * the SPIs of both directions, which keep each other alive.
+ *
+ * It exists for as long as it has any of these.  A remote's associations are
+ * found through one list, so that asking "which inside hosts may this unknown
+ * SPI belong to?" costs no more than their number.
+ */
+#ifndef SPINAT_IPSEC_PEER_H
+#define SPINAT_IPSEC_PEER_H
+
+#include "flow/index.h"
+#include "flow/key.h"
+#include "base/tick.h"
+
+struct peer {
+	be32 inside, public_address, remote;
+	uint32_t next;  /* of the same {public, remote}; free list */
+	uint32_t flows; /* first SPI (flow number), by group_next */
+	uint32_t ikes;  /* first IKE SA, by its next */
+	uint16_t out_count, in_count, ike_count;
+	uint8_t live;
+	uint8_t redirected; /* a static rule names it */
+	tick created;
+};
+
+struct peers {
+	struct peer *peers; /* [1 .. max] */
+	uint32_t max, live, highest, free;
+	struct index by_pair;   /* {inside, remote} */
+	struct index by_remote; /* {public, remote}: the first of its list */
+	struct hash_seed seed;
+};
+
+void peers_init(struct peers *peers, struct arena *arena, uint32_t max,
+    const uint8_t seed[16]);
+
+uint32_t peer_find(
+    const struct peers *peers, be32 inside, be32 public_address, be32 remote);
+/** The first association of a remote; follow .next.  0: none. */
+uint32_t peer_first_of(
+    const struct peers *peers, be32 public_address, be32 remote);
+/** Finds or makes one; 0: the table is full. */
+uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
+    be32 remote, tick now);
+/** Frees it if nothing belongs to it any more. */
+void peer_close_if_empty(struct peers *peers, uint32_t number);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events as JSON lines, through jansson.
+ *
+ * json_object_set_new() and friends take NULL for a value and then fail: memory
+ * running out shows at the latest when the line is dumped, in one place.
+ */
+#include "replay/events.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/output.h"
+
+struct events {
+	FILE *file;
+	char *path;
+	int failure;
+};
+
+/* A line under construction. */
+struct line {
+	json_t *root;
+	const struct replay_clock *clock;
+	bool failed;
+};
+
+int events_create(struct events **events, const char *path, struct error *error)
+{
+	struct events *made = calloc(1, sizeof(*made));
+	char *copy = strdup(path);
+
+	if (made == NULL || copy == NULL) {
+		free(made);
+		free(copy);
+		return error_set(error, -ENOMEM, "%s: out of memory", path);
+	}
+	made->path = copy;
+	made->file = fopen(path, "w");
+	if (made->file == NULL) {
+		int code = -errno;
+		free(made);
+		free(copy);
+		return error_set(error, code, "%s: cannot be written: %s", path,
+		    strerror(-code));
+	}
+	*events = made;
+	return 0;
+}
+
+int events_finish(struct events *events, struct error *error)
+{
+	int code;
+
+	if (events == NULL)
+		return 0;
+	code = output_close(events->file, events->path, events->failure, error);
+	free(events->path);
+	free(events);
+	return code;
+}
+
+/* --------------------------------------------------------------- values */
+
+static void put(
+    struct line *line, json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) != 0)
+		line->failed = true;
+}
+
+static void put_count(
+    struct line *line, json_t *object, const char *key, uint64_t value)
+{
+	put(line, object, key, json_integer((json_int_t)value));
+}
+
+/* A time on the captures' clock; null where the engine means never. */
+static json_t *time_value(const struct line *line, spinat_time time)
+{
+	char text[REPLAY_STAMP_TEXT];
+
+	if (time <= 0 || time == SPINAT_NEVER)
+		return json_null();
+	replay_clock_format(text, replay_clock_capture(line->clock, time));
+	return json_string(text);
+}
+
+static json_t *address_value(spinat_be32 address)
+{
+	char text[INET_ADDRSTRLEN] = "";
+	struct in_addr in = {.s_addr = address.raw};
+
+	inet_ntop(AF_INET, &in, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *spi_value(spinat_be32 spi)
+{
+	return json_sprintf("0x%08x", (unsigned)ntohl(spi.raw));
+}
+
+static json_t *cookie_value(const uint8_t cookie[8])
+{
+	char text[17];
+
+	for (unsigned i = 0; i < 8; i++)
+		snprintf(text + 2 * i, 3, "%02x", cookie[i]);
+	return json_string(text);
+}
+
+static json_t *endpoint_value(
+    struct line *line, const struct spinat_endpoint *endpoint)
+{
+	json_t *object = json_object();
+
+	put(line, object, "address", address_value(endpoint->address));
+	put_count(line, object, "port", ntohs(endpoint->port.raw));
+	return object;
+}
+
+static const char *side_name(unsigned side)
+{
+	return side == SPINAT_INSIDE ? "inside" : "outside";
+}
+
+static json_t *counts_value(struct line *line, const uint64_t counts[2])
+{
+	json_t *object = json_object();
+
+	for (unsigned side = 0; side < 2; side++)
+		put_count(line, object, side_name(side), counts[side]);
+	return object;
+}
+
+static json_t *times_value(struct line *line, const spinat_time times[2])
+{
+	json_t *object = json_object();
+
+	for (unsigned side = 0; side < 2; side++)
+		put(line, object, side_name(side),
+		    time_value(line, times[side]));
+	return object;
+}
+
+static const char *kind_name(unsigned kind)
+{
+	switch (kind) {
+	case SPINAT_FLOW_SESSION:
+		return "session";
+	case SPINAT_FLOW_ESP_OUT:
+		return "esp-out";
+	case SPINAT_FLOW_ESP_IN:
+		return "esp-in";
+	default:
+		return "unknown";
+	}
+}
+
+/* ------------------------------------------------------------- subjects */
+
+static void put_packet(
+    struct line *line, const struct spinat_packet_info *packet)
+{
+	json_t *root = line->root;
+
+	put(line, root, "about", json_string("packet"));
+	put(line, root, "side", json_string(side_name(packet->side)));
+	put_count(line, root, "protocol", packet->protocol);
+	put(line, root, "source", endpoint_value(line, &packet->source));
+	put(line, root, "destination",
+	    endpoint_value(line, &packet->destination));
+	put_count(line, root, "length", packet->length);
+	if (packet->spi.raw != 0)
+		put(line, root, "spi", spi_value(packet->spi));
+}
+
+static void put_flow(struct line *line, const struct spinat_flow_info *flow)
+{
+	json_t *root = line->root;
+
+	put(line, root, "about", json_string("flow"));
+	put_count(line, root, "id", flow->id);
+	put(line, root, "kind", json_string(kind_name(flow->kind)));
+	put_count(line, root, "protocol", flow->protocol);
+	put(line, root, "hairpin", json_boolean(flow->hairpin));
+	put(line, root, "redirected", json_boolean(flow->redirected));
+	put(line, root, "state",
+	    json_string(flow->state != NULL ? flow->state : ""));
+	if (flow->kind != SPINAT_FLOW_SESSION)
+		put(line, root, "spi", spi_value(flow->spi));
+	put(line, root, "inside", endpoint_value(line, &flow->inside));
+	put(line, root, "public", endpoint_value(line, &flow->public_end));
+	put(line, root, "remote", endpoint_value(line, &flow->remote));
+	put(line, root, "remote_seen",
+	    endpoint_value(line, &flow->remote_seen));
+	put(line, root, "packets", counts_value(line, flow->packets));
+	put(line, root, "bytes", counts_value(line, flow->bytes));
+	put(line, root, "created", time_value(line, flow->created));
+	put(line, root, "last_seen", times_value(line, flow->last_seen));
+	put(line, root, "expires", time_value(line, flow->expires));
+}
+
+static void put_ike(struct line *line, const struct spinat_ike_info *ike)
+{
+	json_t *root = line->root;
+
+	put(line, root, "about", json_string("ike"));
+	put_count(line, root, "id", ike->id);
+	put(line, root, "inside", address_value(ike->inside));
+	put(line, root, "public", address_value(ike->public_address));
+	put(line, root, "remote", address_value(ike->remote));
+	put(line, root, "initiator_spi", cookie_value(ike->initiator_spi));
+	put(line, root, "responder_spi", cookie_value(ike->responder_spi));
+	put_count(line, root, "version", ike->version);
+	put(line, root, "inside_initiated",
+	    json_boolean(ike->inside_initiated));
+	put(line, root, "floated", json_boolean(ike->floated));
+	put(line, root, "state",
+	    json_string(ike->state != NULL ? ike->state : ""));
+	put(line, root, "packets", counts_value(line, ike->packets));
+	put(line, root, "created", time_value(line, ike->created));
+	put(line, root, "last_seen", times_value(line, ike->last_seen));
+	put(line, root, "expires", time_value(line, ike->expires));
+}
+
+static int dump(const char *text, size_t length, void *context)
+{
+	return fwrite(text, 1, length, (FILE *)context) == length ? 0 : -1;
+}
+
+void events_write(struct events *events, const struct replay_clock *clock,
+    const struct spinat_event *event)
+{
+	struct line line = {.root = json_object(), .clock = clock};
+	const char *text = event->why;
+
+	if (text == NULL)
+		text = spinat_reason_text(event->reason);
+	put(&line, line.root, "event",
+	    json_string(spinat_event_name(event->kind)));
+	put(&line, line.root, "time", time_value(&line, event->now));
+	put(&line, line.root, "reason",
+	    json_string(spinat_reason_name(event->reason)));
+	put(&line, line.root, "text", json_string(text));
+	switch (event->subject) {
+	case SPINAT_ABOUT_PACKET:
+		put_packet(&line, &event->about.packet);
+		break;
+	case SPINAT_ABOUT_FLOW:
+		put_flow(&line, &event->about.flow);
+		break;
+	case SPINAT_ABOUT_IKE:
+		put_ike(&line, &event->about.ike);
+		break;
+	default:
+		break;
+	}
+	if (line.failed)
+		events->failure = -ENOMEM;
+	else if (events->failure == 0 &&
+	    (json_dump_callback(line.root, dump, events->file,
+		 JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) != 0 ||
+		fputc('\n', events->file) == EOF))
+		events->failure = errno != 0 ? -errno : -EIO;
+	json_decref(line.root);
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spinatd: the daemon.
+ *
+ * The start is the list `steps` below, read from top to bottom; stop() undoes
+ * it from the bottom up, as far as it came.  Two rules keep inside addresses
+ * from leaking: sockets are there before the rules that feed them, and the
+ * rules go away at a clean stop only.  When spinatd fails they stay, with
+ * nobody behind them, and what they catch is dropped.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "conf/conf.h"
+#include "daemon/address.h"
+#include "daemon/background.h"
+#include "daemon/clock.h"
+#include "daemon/control.h"
+#include "daemon/events.h"
+#include "daemon/follow.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/memory.h"
+#include "daemon/pidfile.h"
+#include "daemon/privilege.h"
+#include "daemon/text.h"
+#include "firewall/firewall.h"
+
+enum exit_code {
+	EXIT_FINE = 0,
+	EXIT_RUN_TIME = 1, /* this system does not let it work */
+	EXIT_USAGE = 2     /* the command line or configuration is wrong */
+};
+
+struct daemon {
+	int argc;
+	char **argv;
+	bool wants_detach, wants_help, wants_version;
+
+	struct conf conf;
+	bool follows_address; /* dynamic, and no alias_address given */
+	struct pidfile pidfile;
+	struct background background;
+	struct events events;
+	struct memory memory;
+	struct spinat *engine;
+	const struct backend_ops *ops;
+	struct backend *backend;
+	struct event_base *base;
+	struct loop *loop;
+	struct follow *follow;
+	struct answer_source source;
+	struct control *control;
+	bool feeding; /* our firewall rules stand */
+	spinat_time started;
+};
+
+/* ------------------------------------------------------------ the start */
+
+static int parse_arguments(struct daemon *daemon, struct error *error)
+{
+	const struct conf_flag own[] = {
+	    {"detach", 0, &daemon->wants_detach},
+	    {"help", 'h', &daemon->wants_help},
+	    {"version", 'V', &daemon->wants_version},
+	    {NULL, 0, NULL},
+	};
+
+	conf_init(&daemon->conf);
+	return conf_parse_args(
+	    &daemon->conf, daemon->argc, daemon->argv, own, error);
+}
+
+static int check_configuration(struct daemon *daemon, struct error *error)
+{
+	int result = conf_check(&daemon->conf, error);
+
+	if (result < 0)
+		return result;
+	daemon->ops = backend_find(daemon->conf.backend);
+	if (!daemon->ops)
+		return error_set(error, -EINVAL, "there is no backend %s",
+		    daemon->conf.backend);
+	return 0;
+}
+
+static int check_capabilities(struct daemon *daemon, struct error *error)
+{
+	(void)daemon;
+	return privilege_check(error);
+}
+
+static int open_log(struct daemon *daemon, struct error *error)
+{
+	(void)error;
+	log_open(daemon->conf.log_target, daemon->conf.verbose);
+	return 0;
+}
+
+static const char *pid_file(const struct daemon *daemon)
+{
+	return daemon->conf.pid_file ? daemon->conf.pid_file
+				     : CONF_DEFAULT_PID_FILE;
+}
+
+static int take_lock(struct daemon *daemon, struct error *error)
+{
+	return pidfile_lock(&daemon->pidfile, pid_file(daemon), error);
+}
+
+/** Verbose stays in the foreground, and so does whatever systemd watches. */
+static int enter_background(struct daemon *daemon, struct error *error)
+{
+	int result = 0;
+
+	if (!daemon->conf.verbose && !getenv("NOTIFY_SOCKET"))
+		result = background_start(&daemon->background, error);
+	if (result == 0)
+		result = pidfile_write(&daemon->pidfile, error);
+	return result;
+}
+
+static int read_interfaces(struct daemon *daemon, struct error *error)
+{
+	daemon->follows_address =
+	    daemon->conf.dynamic && daemon->conf.engine.public_count == 0;
+	return address_fill(&daemon->conf, error);
+}
+
+static void emit(
+    void *context, enum spinat_side to, const uint8_t *data, size_t length)
+{
+	struct daemon *daemon = context;
+
+	if (daemon->backend)
+		daemon->ops->emit(daemon->backend, to, data, length);
+}
+
+static void event(void *context, const struct spinat_event *event)
+{
+	struct daemon *daemon = context;
+
+	events_log(&daemon->events, event);
+}
+
+static int complete_configuration(struct daemon *daemon, struct error *error)
+{
+	struct spinat_config *config = &daemon->conf.engine;
+	const char *what = "something";
+
+	config->ops = (struct spinat_ops){
+	    .emit = emit, .event = event, .context = daemon};
+	config->events |= events_init(&daemon->events, &daemon->conf);
+	if (getrandom(config->seed, sizeof(config->seed), 0) !=
+	    (ssize_t)sizeof(config->seed))
+		return error_set(
+		    error, -EIO, "the system gives no random numbers");
+	if (spinat_config_check(config, &what) < 0)
+		return error_set(error, -EINVAL, "%s", what);
+	return 0;
+}
+
+static int make_engine(struct daemon *daemon, struct error *error)
+{
+	const struct spinat_config *config = &daemon->conf.engine;
+	int result =
+	    memory_map(&daemon->memory, spinat_memory_size(config), error);
+
+	if (result < 0)
+		return result;
+	log_notice("%zu MiB for %u flows, on %s", daemon->memory.size >> 20,
+	    config->max_flows, daemon->memory.pages);
+	daemon->started = clock_now();
+	result = spinat_create(&daemon->engine, config, daemon->memory.base,
+	    daemon->memory.size, daemon->started);
+	if (result < 0)
+		return error_set(error, result, "the engine does not start: %s",
+		    strerror(-result));
+	return 0;
+}
+
+static const char *redirect_fault(int result)
+{
+	switch (result) {
+	case -EEXIST:
+		return "its public ports are taken by another redirect";
+	case -ENOSPC:
+		return "there are too many redirects";
+	default:
+		return "it is not possible";
+	}
+}
+
+static int add_redirects(struct daemon *daemon, struct error *error)
+{
+	for (unsigned i = 0; i < daemon->conf.redirect_count; i++) {
+		const struct spinat_redirect *rule = &daemon->conf.redirects[i];
+		char inside[TEXT_ADDRESS_MAX];
+		int result = spinat_add_redirect(daemon->engine, rule);
+
+		if (result < 0)
+			return error_set(error, result,
+			    "redirect %u, to inside host %s: %s", i + 1,
+			    text_address(inside, rule->inside),
+			    redirect_fault(result));
+	}
+	return 0;
+}
+
+static int open_backend(struct daemon *daemon, struct error *error)
+{
+	return daemon->ops->open(&daemon->backend, &daemon->conf, error);
+}
+
+static int open_loop(struct daemon *daemon, struct error *error)
+{
+	daemon->base = event_base_new();
+	if (!daemon->base)
+		return error_set(error, -ENOMEM, "libevent does not start");
+	return loop_open(&daemon->loop, daemon->base, daemon->engine,
+	    daemon->ops, daemon->backend, error);
+}
+
+static int follow_address(struct daemon *daemon, struct error *error)
+{
+	if (!daemon->follows_address)
+		return 0;
+	return follow_open(&daemon->follow, daemon->base, &daemon->conf,
+	    daemon->engine, error);
+}
+
+/** What "show stats" says of the daemon itself. */
+static void about(void *context, json_t *stats)
+{
+	const struct daemon *daemon = context;
+	const struct spinat_config *config = &daemon->conf.engine;
+	spinat_time up = clock_now() - daemon->started;
+	json_t *public = json_array();
+	char address[TEXT_ADDRESS_MAX];
+
+	for (unsigned i = 0; i < config->public_count; i++)
+		(void)json_array_append_new(public,
+		    json_string(
+			text_address(address, config->public_addresses[i])));
+	(void)json_object_set_new(
+	    stats, "version", json_string(spinat_version()));
+	(void)json_object_set_new(stats, "pid", json_integer(getpid()));
+	(void)json_object_set_new(
+	    stats, "up_ms", json_integer(up / CLOCK_NSEC_PER_MSEC));
+	(void)json_object_set_new(
+	    stats, "backend", json_string(daemon->ops->name));
+	(void)json_object_set_new(stats, "mode",
+	    json_string(
+		config->mode == SPINAT_MODE_FULL ? "full" : "ipsec-only"));
+	(void)json_object_set_new(
+	    stats, "interface", json_string(daemon->conf.interface));
+	(void)json_object_set_new(stats, "public", public);
+	(void)json_object_set_new(
+	    stats, "memory_pages", json_string(daemon->memory.pages));
+}
+
+static int open_control(struct daemon *daemon, struct error *error)
+{
+	const char *path = daemon->conf.control_socket
+	    ? daemon->conf.control_socket
+	    : CONF_DEFAULT_SOCKET;
+	int result;
+
+	daemon->source = (struct answer_source){
+	    .engine = daemon->engine, .about = about, .context = daemon};
+	result = control_open(
+	    &daemon->control, daemon->base, &daemon->source, error);
+	return result < 0 ? result
+			  : control_listen(daemon->control, path, error);
+}
+
+static int install_firewall(struct daemon *daemon, struct error *error)
+{
+	int result = firewall_install(&daemon->conf, error);
+
+	daemon->feeding = result == 0;
+	return result;
+}
+
+static int reduce_privileges(struct daemon *daemon, struct error *error)
+{
+	(void)daemon;
+	return privilege_reduce(error);
+}
+
+static const struct step {
+	int (*take)(struct daemon *daemon, struct error *error);
+	enum exit_code failure;
+} steps[] = {
+    {check_configuration, EXIT_USAGE},
+    {check_capabilities, EXIT_RUN_TIME},
+    {open_log, EXIT_RUN_TIME},
+    {take_lock, EXIT_RUN_TIME},
+    {enter_background, EXIT_RUN_TIME},
+    {read_interfaces, EXIT_RUN_TIME},
+    {complete_configuration, EXIT_USAGE},
+    {make_engine, EXIT_RUN_TIME},
+    {add_redirects, EXIT_USAGE},
+    {open_backend, EXIT_RUN_TIME},
+    {open_loop, EXIT_RUN_TIME},
+    {follow_address, EXIT_RUN_TIME},
+    {open_control, EXIT_RUN_TIME},
+    {install_firewall, EXIT_RUN_TIME},
+    {reduce_privileges, EXIT_RUN_TIME},
+};
+
+static enum exit_code take(struct daemon *daemon, const struct step *step)
+{
+	struct error error = {"it does not say why"};
+
+	if (step->take(daemon, &error) == 0)
+		return EXIT_FINE;
+	log_error("%s", error.text);
+	return step->failure;
+}
+
+static enum exit_code start(struct daemon *daemon)
+{
+	enum exit_code code = EXIT_FINE;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(022);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !code; i++)
+		code = take(daemon, &steps[i]);
+	return code;
+}
+
+/* ------------------------------------------------------------- the work */
+
+static void announce(struct daemon *daemon)
+{
+	const struct spinat_config *config = &daemon->conf.engine;
+	char address[TEXT_ADDRESS_MAX];
+
+	log_notice("version %s translates to %s (%s, %s)", spinat_version(),
+	    text_address(address, config->public_addresses[0]),
+	    config->mode == SPINAT_MODE_FULL ? "everything"
+					     : "IKE and ESP only",
+	    daemon->ops->name);
+	log_settle();
+	background_ready(&daemon->background, log_is_on_stderr());
+	background_notify("READY=1\nSTATUS=translating");
+}
+
+static enum exit_code work(struct daemon *daemon)
+{
+	announce(daemon);
+	return loop_run(daemon->loop) < 0 ? EXIT_RUN_TIME : EXIT_FINE;
+}
+
+/* ------------------------------------------------------------- the stop */
+
+/** Only after work that ended cleanly; else the rules stay and drop. */
+static enum exit_code leave_firewall(struct daemon *daemon, enum exit_code code)
+{
+	struct error error;
+
+	if (!daemon->feeding)
+		return code;
+	if (code == EXIT_FINE && firewall_remove(&error) < 0) {
+		log_error(
+		    "the firewall rules could not be removed: %s", error.text);
+		code = EXIT_RUN_TIME;
+	}
+	if (code != EXIT_FINE)
+		log_error("the firewall rules stay, so that nothing leaves "
+			  "untranslated: start spinatd again, or remove them "
+			  "with spinatd --detach");
+	return code;
+}
+
+static enum exit_code stop(struct daemon *daemon, enum exit_code code)
+{
+	struct spinat_stats stats;
+
+	background_notify("STOPPING=1");
+	code = leave_firewall(daemon, code);
+	control_close(daemon->control);
+	follow_close(daemon->follow);
+	loop_close(daemon->loop);
+	if (daemon->base)
+		event_base_free(daemon->base);
+	if (daemon->backend)
+		daemon->ops->close(daemon->backend);
+	if (daemon->engine && code == EXIT_FINE) {
+		spinat_get_stats(daemon->engine, &stats);
+		events_log_stats(&stats);
+	}
+	memory_unmap(&daemon->memory);
+	pidfile_release(&daemon->pidfile);
+	conf_free(&daemon->conf);
+	log_close();
+	return code;
+}
+
+/* ------------------------------------------------------ the command line */
+
+/** spinatd --detach: what an earlier spinatd left in the firewall. */
+static enum exit_code detach(struct daemon *daemon)
+{
+	static const struct step list[] = {
+	    {check_capabilities, EXIT_RUN_TIME},
+	    {take_lock, EXIT_RUN_TIME},
+	};
+	enum exit_code code = EXIT_FINE;
+	struct error error;
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !code; i++)
+		code = take(daemon, &list[i]);
+	if (code == EXIT_FINE && firewall_detach(&error) < 0) {
+		log_error("%s", error.text);
+		code = EXIT_RUN_TIME;
+	}
+	pidfile_release(&daemon->pidfile);
+	conf_free(&daemon->conf);
+	return code;
+}
+
+static void print_usage(void)
+{
+	puts("usage: spinatd [-f FILE] [--NAME VALUE ...]\n"
+	     "       spinatd --detach [-f FILE]\n"
+	     "       spinatd --help | --version\n"
+	     "\n"
+	     "Translates the packets of a private network to one public "
+	     "address, IPsec\n"
+	     "included.\n"
+	     "\n"
+	     "      --detach     remove the firewall rules that a spinatd left "
+	     "and stop\n"
+	     "  -f, --config FILE\n"
+	     "\n"
+	     "and every name of spinat.conf(5):\n");
+	conf_print_options(stdout);
+}
+
+static void print_version(void)
+{
+	printf("spinatd %s\n", spinat_version());
+}
+
+int main(int argc, char **argv)
+{
+	static const struct step parse = {parse_arguments, EXIT_USAGE};
+	struct daemon daemon = {.argc = argc,
+	    .argv = argv,
+	    .pidfile.fd = -1,
+	    .background.ready = -1};
+	enum exit_code code = take(&daemon, &parse);
+
+	if (daemon.wants_help || daemon.wants_version) {
+		daemon.wants_help ? print_usage() : print_version();
+		conf_free(&daemon.conf);
+		return EXIT_FINE;
+	}
+	if (code == EXIT_FINE && daemon.wants_detach)
+		return (int)detach(&daemon);
+	if (code == EXIT_FINE)
+		code = start(&daemon);
+	if (code == EXIT_FINE)
+		code = work(&daemon);
+	return (int)stop(&daemon, code);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spinat show: asks spinatd and prints the answer for people or machines.
+ */
+#include "cmd/show.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/client.h"
+#include "cmd/cmd.h"
+#include "conf/conf.h"
+#include "daemon/text.h"
+
+#define EXIT_USAGE 2
+
+static const struct view *const views[] = {
+    &view_flows, &view_ipsec, &view_ike, &view_stats};
+
+#define VIEW_COUNT (sizeof(views) / sizeof(views[0]))
+
+static void print_usage(FILE *out)
+{
+	fprintf(out,
+	    "usage: spinat show flows|ipsec|ike|stats [-s SOCKET] [--json]\n"
+	    "                   [--inside ADDRESS] [--remote ADDRESS]\n"
+	    "                   [--protocol NAME|NUMBER] [--limit N]\n"
+	    "\n"
+	    "  flows   every session, and every SPI of ESP\n"
+	    "  ipsec   each inside host with each of its remote gateways: its\n"
+	    "          SPIs each way, its IKE SAs, and why\n"
+	    "  ike     IKE SAs by their cookies\n"
+	    "  stats   packets, verdicts, reasons, tables\n"
+	    "\n"
+	    "  -s, --socket SOCKET   default %s\n"
+	    "  -j, --json            for machines: see spinat(1)\n"
+	    "      --protocol, --limit   for flows only\n",
+	    CONF_DEFAULT_SOCKET);
+}
+
+/* -------------------------------------------------------- reading a line */
+
+const char *show_text(const json_t *value, const char *name)
+{
+	const char *text = json_string_value(json_object_get(value, name));
+
+	return text ? text : "";
+}
+
+uint64_t show_number(const json_t *value, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(value, name));
+}
+
+bool show_flag(const json_t *value, const char *name)
+{
+	return json_is_true(json_object_get(value, name));
+}
+
+uint64_t show_count(const json_t *value, const char *name, const char *side)
+{
+	return show_number(json_object_get(value, name), side);
+}
+
+int64_t show_idle(const json_t *value)
+{
+	static const char *const sides[] = {"inside", "outside"};
+	const json_t *idle = json_object_get(value, "idle_ms");
+	int64_t least = json_integer_value(json_object_get(value, "age_ms"));
+
+	for (int i = 0; i < 2; i++) {
+		const json_t *one = json_object_get(idle, sides[i]);
+
+		if (json_is_integer(one) && json_integer_value(one) < least)
+			least = json_integer_value(one);
+	}
+	return least;
+}
+
+uint32_t show_order(const char *address)
+{
+	struct in_addr parsed;
+
+	return inet_pton(AF_INET, address, &parsed) == 1 ? ntohl(parsed.s_addr)
+							 : 0;
+}
+
+void show_list_add(struct show_list *list, const json_t *value)
+{
+	fputs(list->count++ ? ",\n " : "[", stdout);
+	(void)json_dumpf(value, stdout, JSON_COMPACT);
+}
+
+int show_list_end(struct show_list *list)
+{
+	puts(list->count ? "]" : "[]");
+	return 0;
+}
+
+int show_rows(json_t **rows, size_t count, bool json,
+    int (*compare)(const void *, const void *),
+    int (*print)(json_t *const *rows, size_t count))
+{
+	struct show_list list = {0};
+	int result;
+
+	if (!rows)
+		return 1;
+	qsort(rows, count, sizeof(json_t *), compare);
+	if (json) {
+		for (size_t i = 0; i < count; i++)
+			show_list_add(&list, rows[i]);
+		result = show_list_end(&list);
+	} else {
+		result = print(rows, count);
+	}
+	free(rows);
+	return result;
+}
+
+/* ------------------------------------------------------------- the call */
+
+struct call {
+	const char *socket;
+	bool json, help;
+	json_t *request;
+	const struct view *view;
+};
+
+static bool set_limit(json_t *request, const char *text)
+{
+	char *end;
+	long long number = strtoll(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0' || number < 1) {
+		fprintf(stderr,
+		    "spinat: --limit wants a number of at least 1, not "
+		    "\"%s\"\n",
+		    text);
+		return false;
+	}
+	return json_object_set_new(request, "limit", json_integer(number)) == 0;
+}
+
+static bool set_text(json_t *request, const char *name, const char *text)
+{
+	if (json_object_set_new(request, name, json_string(text)) == 0)
+		return true;
+	fprintf(stderr, "spinat: --%s: not a text: \"%s\"\n", name, text);
+	return false;
+}
+
+static bool set_address(json_t *request, const char *name, const char *text)
+{
+	spinat_be32 address;
+
+	if (text_to_address(text, &address))
+		return set_text(request, name, text);
+	fprintf(stderr,
+	    "spinat: --%s wants an IPv4 address, such as 10.0.0.2, not "
+	    "\"%s\"\n",
+	    name, text);
+	return false;
+}
+
+static bool set_protocol(json_t *request, const char *text)
+{
+	uint8_t protocol;
+
+	if (text_to_protocol(text, &protocol))
+		return set_text(request, "protocol", text);
+	fprintf(stderr,
+	    "spinat: --protocol wants a name, such as esp, or 0 to 255, not "
+	    "\"%s\"\n",
+	    text);
+	return false;
+}
+
+static bool set_option(struct call *call, int option, const char *value)
+{
+	switch (option) {
+	case 's':
+		call->socket = value;
+		return true;
+	case 'j':
+		call->json = true;
+		return true;
+	case 'h':
+		call->help = true;
+		return true;
+	case 'i':
+		return set_address(call->request, "inside", value);
+	case 'r':
+		return set_address(call->request, "remote", value);
+	case 'p':
+		return set_protocol(call->request, value);
+	case 'n':
+		return set_limit(call->request, value);
+	default:
+		print_usage(stderr);
+		return false;
+	}
+}
+
+static bool set_view(struct call *call, int argc, char **words)
+{
+	if (argc != 1) {
+		print_usage(stderr);
+		return false;
+	}
+	for (size_t i = 0; i < VIEW_COUNT; i++)
+		if (strcmp(views[i]->name, words[0]) == 0)
+			call->view = views[i];
+	if (!call->view) {
+		fprintf(stderr,
+		    "spinat: show has no \"%s\", but flows, ipsec, ike and "
+		    "stats\n",
+		    words[0]);
+		return false;
+	}
+	if (call->view != &view_flows &&
+	    (json_object_get(call->request, "protocol") ||
+		json_object_get(call->request, "limit"))) {
+		fprintf(stderr,
+		    "spinat: --protocol and --limit are for show flows\n");
+		return false;
+	}
+	return set_text(call->request, "show", words[0]);
+}
+
+static bool read_call(struct call *call, int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"socket", required_argument, NULL, 's'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"inside", required_argument, NULL, 'i'},
+	    {"remote", required_argument, NULL, 'r'},
+	    {"protocol", required_argument, NULL, 'p'},
+	    {"limit", required_argument, NULL, 'n'},
+	    {NULL, 0, NULL, 0},
+	};
+	static char name[] = "spinat show"; /* for getopt's own messages */
+	int option;
+
+	argv[0] = name;
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "s:jh", options, NULL)) != -1)
+		if (!set_option(call, option, optarg))
+			return false;
+	return call->help || set_view(call, argc - optind, argv + optind);
+}
+
+/** What stands between the answer and the view: how much of it came. */
+struct taking {
+	const struct view *view;
+	void *state;
+	unsigned long lines;
+};
+
+static void take_line(void *context, const char *kind, json_t *value)
+{
+	struct taking *taking = context;
+
+	taking->lines++;
+	taking->view->take(taking->state, kind, value);
+}
+
+static int show(const struct call *call)
+{
+	struct taking taking = {
+	    .view = call->view, .state = call->view->open(call->json)};
+	int result;
+
+	if (!taking.state) {
+		fprintf(stderr, "spinat: out of memory\n");
+		return 1;
+	}
+	result = client_ask(call->socket, call->request, take_line, &taking);
+	/* What came before a fault is worth printing too. */
+	if (result == 0 || taking.lines)
+		result |= call->view->print(taking.state);
+	call->view->close(taking.state);
+	return result;
+}
+
+int cmd_show(int argc, char **argv)
+{
+	struct call call = {
+	    .socket = CONF_DEFAULT_SOCKET, .request = json_object()};
+	int result = EXIT_USAGE;
+
+	if (read_call(&call, argc, argv)) {
+		if (call.help) {
+			print_usage(stdout);
+			result = 0;
+		} else {
+			result = show(&call);
+		}
+	}
+	json_decref(call.request);
+	return result;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The views of spinat show.  A view is handed the lines of an answer one by
+ * one and prints at the end.
+ */
+#ifndef SPINAT_CMD_SHOW_H
+#define SPINAT_CMD_SHOW_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct view {
+	const char *name;
+	/** NULL: no memory. */
+	void *(*open)(bool json);
+	/** A line of the answer; `value` is borrowed. */
+	void (*take)(void *view, const char *kind, json_t *value);
+	/** Prints what was taken.  An exit code. */
+	int (*print)(void *view);
+	void (*close)(void *view);
+};
+
+extern const struct view view_flows;
+extern const struct view view_ipsec;
+extern const struct view view_ike;
+extern const struct view view_stats;
+
+/* What a view reads from a line; a member that is not there is empty. */
+const char *show_text(const json_t *value, const char *name);
+uint64_t show_number(const json_t *value, const char *name);
+bool show_flag(const json_t *value, const char *name);
+/** value[name][side]; side is "inside" or "outside". */
+uint64_t show_count(const json_t *value, const char *name, const char *side);
+/** Since when neither side sent, in milliseconds; the age if none ever did. */
+int64_t show_idle(const json_t *value);
+/** A dotted quad as a number to sort by. */
+uint32_t show_order(const char *address);
+
+/** Prints an array of JSON as it comes, one element a line. */
+struct show_list {
+	unsigned long count;
+};
+void show_list_add(struct show_list *list, const json_t *value);
+int show_list_end(struct show_list *list);
+
+/** Prints rows sorted by `compare` (as qsort's, of json_t *): as a JSON array,
+ * or by `print`.  The array is freed; NULL means that there was no memory.
+ * An exit code. */
+int show_rows(json_t **rows, size_t count, bool json,
+    int (*compare)(const void *, const void *),
+    int (*print)(json_t *const *rows, size_t count));
+
+#endif

@@ -1,0 +1,60 @@
+"""What the machine must have for a part of the lab, and what it lacks: the reason a test is skipped."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+
+from lab.spinatd import build_dir
+
+PROGRAMS = {
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "tcpdump": "tcpdump",
+    "ethtool": "ethtool",
+    "ping": "iputils-ping",
+    "busybox": "busybox-static",
+    "curl": "curl",
+    "dnsmasq": "dnsmasq-base",
+}
+GUEST_PROGRAMS = {
+    "linux.uml": "user-mode-linux",
+    "/usr/libexec/ipsec/pluto": "libreswan",
+    "certutil": "libnss3-tools",
+}
+
+
+def _programs(wanted: dict[str, str]) -> list[str]:
+    return [f"{name} (package {package})" for name, package in wanted.items() if shutil.which(name) is None]
+
+
+def for_namespaces() -> list[str]:
+    """What is lacking for namespaces; empty when nothing is."""
+    lacking = [] if os.geteuid() == 0 else ["root"]
+    return lacking + _programs(PROGRAMS)
+
+
+def for_guest() -> list[str]:
+    """What is lacking for the user-mode-linux guest."""
+    lacking = for_namespaces() + _programs(GUEST_PROGRAMS)
+    if platform.machine() != "x86_64":
+        lacking.append("an x86_64 machine (user-mode-linux)")
+    if not os.path.exists("/dev/net/tun"):
+        lacking.append("/dev/net/tun")
+    if not any(Path("/usr/lib/uml/modules").glob("*/kernel/net/ipv4/esp4.ko")):
+        lacking.append("the ESP module of user-mode-linux")
+    return lacking
+
+
+def for_spinatd() -> list[str]:
+    """What is lacking to run spinatd."""
+    built = build_dir()
+    return [f"{built / name} (make build)" for name in ("spinatd", "spinat") if not (built / name).exists()]
+
+
+def for_pluto() -> list[str]:
+    """What is lacking to run pluto in a plain namespace."""
+    return _programs({k: v for k, v in GUEST_PROGRAMS.items() if k != "linux.uml"})

@@ -1,0 +1,139 @@
+"""What the cases measure: pings with loss counts, and bulk transfers compared by digest.
+
+`ping` is iputils' own, so a reply that is counted was checked by code that knows nothing of this project.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+
+from lab.guest import Guest
+from lab.topology import PEERS
+
+SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received(?:, \+(\d+) duplicates)?")
+RTT = re.compile(r"= [\d.]+/([\d.]+)/")
+
+
+@dataclass(frozen=True)
+class Count:
+    """Packets sent and answered one way."""
+
+    label: str
+    sent: int
+    received: int
+    rtt_ms: float | None = None
+    duplicates: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Everything was sent (a ping that could not even start does not count as success) and answered."""
+        return self.sent > 0 and self.received == self.sent
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.received}/{self.sent}"
+
+
+def parse(label: str, output: str) -> Count:
+    """ping's summary."""
+    match = SUMMARY.search(output)
+    if match is None:
+        return Count(label, 0, 0)
+    rtt = RTT.search(output)
+    return Count(
+        label, int(match[1]), int(match[2]), float(rtt[1]) if rtt else None, int(match[3] or 0)
+    )
+
+
+def ping(
+    guest: Guest,
+    source: str,
+    target: str,
+    count: int = 5,
+    interval: float = 0.1,
+    label: str | None = None,
+    size: int = 56,
+) -> Count:
+    """Ping between two IPsec hosts' inner addresses; the last reply may take up to two seconds."""
+    done = guest.run(
+        source,
+        "ping",
+        "-n",
+        "-q",
+        "-c",
+        str(count),
+        "-i",
+        str(interval),
+        "-W",
+        "2",
+        "-s",
+        str(size),
+        "-I",
+        str(PEERS[source].inner),
+        str(PEERS[target].inner),
+        timeout=count * interval + 20,
+    )
+    return parse(label or f"{source}>{target}", done.stdout)
+
+
+class Background:
+    """A ping that runs while something else happens: `with Background(...) as b: ...; b.count`."""
+
+    def __init__(
+        self,
+        guest: Guest,
+        source: str,
+        target: str,
+        count: int,
+        interval: float = 0.05,
+        label: str | None = None,
+    ) -> None:
+        self._arguments = (guest, source, target, count, interval, label)
+        self._thread = threading.Thread(target=self._body, daemon=True)
+        self.count = Count(label or f"{source}>{target}", 0, 0)
+
+    def _body(self) -> None:
+        self.count = ping(*self._arguments)
+
+    def __enter__(self) -> Background:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """A TCP transfer through a tunnel."""
+
+    label: str
+    bytes: int
+    arrived: int
+    seconds: float
+    same: bool
+    error: str
+
+    @property
+    def mbit(self) -> float:
+        """Megabits of payload a second."""
+        return self.arrived * 8 / 1e6 / self.seconds if self.seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        if not self.same:
+            return f"{self.label} FAILED at {self.arrived} of {self.bytes} bytes: {self.error}"
+        return f"{self.label} {self.bytes / 1e6:.0f} MB at {self.mbit:.0f} Mbit/s"
+
+
+def bulk(guest: Guest, source: str, target: str, size: int = 8_000_000) -> Bulk:
+    """Send bytes over TCP between inner addresses; `same` says that the SHA-256 of what arrived is that of what left."""
+    reply = guest.transfer(source, target, size)
+    return Bulk(
+        f"{source}>{target}",
+        size,
+        int(reply.get("bytes", 0)),
+        float(reply.get("seconds", 0)),
+        bool(reply.get("same", False)),
+        str(reply.get("error", "")),
+    )

@@ -1,0 +1,89 @@
+"""Fixtures of the fast tier: plain namespaces, no guest.  Every test runs once per back end of the daemon."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from lab import need  # noqa: E402
+from lab.cleanup import cleanup  # noqa: E402
+from lab.masquerade import Masquerade  # noqa: E402
+from lab.ordinary import Server  # noqa: E402
+from lab.run import Run  # noqa: E402
+from lab.spinatd import Spinatd  # noqa: E402
+from lab.topology import PUBLIC, ROUTED, Topology  # noqa: E402
+
+Start = Callable[..., Spinatd]
+
+
+@pytest.fixture(scope="session")
+def topology() -> Iterator[Topology]:
+    """Every host is a namespace."""
+    if lacking := need.for_namespaces():
+        pytest.skip("no namespaces: lacking " + "; ".join(lacking))
+    cleanup()
+    with Run() as run:
+        yield Topology(run, "netns")
+
+
+@pytest.fixture(scope="session")
+def server(topology: Topology) -> Server:
+    """The outside server."""
+    return Server(topology)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--through",
+        default="nfqueue,tun",
+        help="back ends, comma separated; `masquerade` runs the tests through the kernel's NAT instead, which shows "
+        "which of them judge spinat and which the lab",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", metafunc.config.getoption("--through").split(","), scope="session")
+
+
+@pytest.fixture
+def public(backend: str) -> str:
+    """The address that the outside sees: a TUN device needs one that is not the gateway's own."""
+    return ROUTED if backend == "tun" else PUBLIC
+
+
+@pytest.fixture
+def start(topology: Topology, backend: str) -> Iterator[Start]:
+    """`start(name=value ...)` runs a daemon with such options; it is stopped, cleanly, after the test."""
+    if backend == "masquerade":
+        nat = Masquerade(topology)
+        nat.start()
+        yield lambda **_options: nat  # type: ignore[misc]
+        nat.stop()
+        return
+    if lacking := need.for_spinatd():
+        pytest.skip("not built: " + "; ".join(lacking))
+    running: list[Spinatd] = []
+
+    def begin(**options: object) -> Spinatd:
+        given = {name: value if isinstance(value, (list, tuple)) else str(value) for name, value in options.items()}
+        nat = Spinatd(topology, {"backend": backend} | given)  # type: ignore[arg-type]
+        running.append(nat)
+        nat.start()
+        return nat
+
+    yield begin
+    for nat in running:
+        nat.stop()
+
+
+@pytest.fixture
+def spinat(start: Start) -> Spinatd:
+    """A daemon with the plain configuration."""
+    return start()

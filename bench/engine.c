@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine alone: nanoseconds a packet, flows a second, bytes a flow.
+ *
+ * Prints "bench NAME VALUE UNIT" lines, VALUE the median of several rounds.
+ * Names: engine.PROTO.DIRECTION.COUNT, the same with .single (bursts of one
+ * packet) and, for UDP outward, .ratio: its time over the floor's (floor.h) in
+ * the same rounds.
+ *
+ * Access is uniformly random over all flows; packets are 64 bytes with real
+ * checksums and lie in a ring of buffers larger than the first-level cache, as
+ * a receive ring does.  What is timed is spinat_translate() alone, parse to
+ * verdict; making the packets is not.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "bench/floor.h"
+#include "spinat/spinat.h"
+
+#define PACKET        64u
+#define BURST         32u
+#define ROUNDS        7
+#define ROUND_PACKETS (1u << 16)
+#define RING          4096u /* packets: more than the first-level cache holds */
+
+enum direction { OUT, IN };
+enum proto { UDP, TCP, ESP, IKE, PROTOS };
+
+static const char *const proto_names[] = {"udp", "tcp", "esp", "ike"};
+
+struct bed {
+	struct spinat *engine;
+	struct spinat_config config;
+	void *memory;
+	size_t size;
+	spinat_time now;
+	enum proto proto;
+	uint32_t count;
+	uint16_t *ports; /* TCP, UDP: the public port of each endpoint */
+};
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint32_t random_below(uint32_t bound)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)((random_state >> 32) * bound >> 32);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+	qsort(values, (size_t)count, sizeof *values, by_value);
+	return values[count / 2];
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+	put16(at, value >> 16);
+	put16(at + 2, value);
+}
+
+/* ------------------------------------------------------------- the flows */
+
+#define PUBLIC_FIRST 0xcb007101u /* 203.0.113.1 ... */
+#define REMOTE_FIRST 0x2d000000u
+#define INSIDE_FIRST 0x0a000000u
+#define PER_ENDPOINT 256u /* sessions that share a public port, at 1M+ */
+
+/* A flow by its number.  Up to 2^16 flows each has an inside endpoint and a
+ * public port of its own, the dearest case; above, endpoints talk to many
+ * remotes, as one public address cannot have more ports. */
+static uint32_t endpoint_of(const struct bed *bed, uint32_t flow)
+{
+	return bed->count <= 65536 ? flow : flow / PER_ENDPOINT;
+}
+
+static uint32_t inside_of(const struct bed *bed, uint32_t flow)
+{
+	return bed->proto >= ESP ? INSIDE_FIRST + 1 + flow
+				 : INSIDE_FIRST + 1 + endpoint_of(bed, flow);
+}
+
+static uint32_t remote_of(const struct bed *bed, uint32_t flow)
+{
+	return bed->proto >= ESP || bed->count > 65536
+	    ? REMOTE_FIRST + flow * 3
+	    : REMOTE_FIRST + flow % 1000;
+}
+
+static uint32_t public_of(const struct bed *bed, uint32_t flow)
+{
+	return PUBLIC_FIRST + inside_of(bed, flow) % bed->config.public_count;
+}
+
+/* Fills a packet of a flow; the IP and transport checksums are right enough for
+ * an incremental update (nobody checks them here: the tests do). */
+static void fill(const struct bed *bed, uint8_t *packet, uint32_t flow,
+    enum direction direction)
+{
+	static const uint8_t protocols[] = {
+	    IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ESP, IPPROTO_UDP};
+	uint8_t *l4 = packet + 20;
+	const uint32_t local =
+	    direction == OUT ? inside_of(bed, flow) : public_of(bed, flow);
+	uint32_t local_port = 4000, remote_port = 53;
+
+	memset(packet, 0, PACKET);
+	packet[0] = 0x45;
+	put16(packet + 2, PACKET);
+	packet[8] = 64;
+	packet[9] = protocols[bed->proto];
+	put16(packet + 10, 0x1234);
+	put32(packet + (direction == OUT ? 12 : 16), local);
+	put32(packet + (direction == OUT ? 16 : 12), remote_of(bed, flow));
+	if (bed->proto == ESP) {
+		put32(
+		    l4, (direction == OUT ? 0x10000000u : 0x20000000u) + flow);
+		put32(l4 + 4, 1);
+		return;
+	}
+	if (bed->proto == IKE)
+		local_port = remote_port = 500;
+	else if (direction == IN)
+		local_port = bed->ports[endpoint_of(bed, flow)];
+	put16(l4 + (direction == OUT ? 0 : 2), local_port);
+	put16(l4 + (direction == OUT ? 2 : 0), remote_port);
+	if (bed->proto == TCP) {
+		l4[12] = 0x50;
+		l4[13] = 0x10;
+		put16(l4 + 16, 0x4321);
+	} else {
+		put16(l4 + 4, PACKET - 20);
+		put16(l4 + 6, 0x4321);
+	}
+	if (bed->proto == IKE) {
+		uint8_t *ike = l4 + 8;
+		put32(ike, 0x1ce00000u);
+		put32(ike + 4, flow + 1);
+		put32(ike + 8, 0xbeef0000u);
+		put32(ike + 12, flow + 1);
+		ike[16] = 46;
+		ike[17] = 0x20;
+		ike[18] = 37;
+		ike[19] = direction == OUT ? 0x08 : 0;
+		put32(ike + 24, PACKET - 28);
+	}
+}
+
+static struct spinat_packet packet_at(uint8_t *data, enum direction direction)
+{
+	return (struct spinat_packet){
+	    .data = data,
+	    .length = PACKET,
+	    .side = direction == OUT ? SPINAT_INSIDE : SPINAT_OUTSIDE,
+	};
+}
+
+static void *map_memory(size_t size)
+{
+	const size_t huge = 2u << 20;
+	uint8_t *memory = mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		perror("bench: mmap");
+		exit(1);
+	}
+	memory += (huge - (uintptr_t)memory % huge) % huge;
+	madvise(memory, size, MADV_HUGEPAGE);
+	/* As the daemon does: no packet waits for a page to be cleared. */
+	memset(memory, 0, size);
+	return memory;
+}
+
+static void demand(const struct spinat_packet *packet)
+{
+	if (packet->verdict == SPINAT_TRANSLATED)
+		return;
+	fprintf(stderr, "bench: a packet was not translated: %s\n",
+	    spinat_reason_text(packet->reason));
+	exit(1);
+}
+
+/* One packet of every flow; for ESP and IKE both ways.  Seconds it took. */
+static double open_flows(struct bed *bed, enum direction direction)
+{
+	static uint8_t data[BURST][PACKET];
+	struct spinat_packet packets[BURST];
+	double spent = 0;
+
+	for (uint32_t done = 0; done < bed->count;) {
+		uint32_t some = 0;
+		double start;
+
+		for (; some < BURST && done + some < bed->count; some++) {
+			fill(bed, data[some], done + some, direction);
+			packets[some] = packet_at(data[some], direction);
+		}
+		start = seconds();
+		spinat_translate(bed->engine, bed->now, packets, some);
+		spent += seconds() - start;
+		for (uint32_t i = 0; i < some; i++) {
+			demand(&packets[i]);
+			if (direction == OUT && bed->proto < ESP)
+				bed->ports[endpoint_of(bed, done + i)] =
+				    (uint16_t)(data[i][20] << 8 | data[i][21]);
+		}
+		done += some;
+	}
+	return spent;
+}
+
+static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
+{
+	const char *what;
+
+	memset(bed, 0, sizeof *bed);
+	bed->proto = proto;
+	bed->count = count;
+	bed->now = 1000 * SPINAT_SECOND;
+	bed->ports = calloc(count, sizeof *bed->ports);
+	spinat_config_init(&bed->config);
+	bed->config.public_count = 1;
+	bed->config.public_addresses[0] = (spinat_be32){htonl(PUBLIC_FIRST)};
+	bed->config.port_low = 1024;
+	bed->config.port_high = 65535;
+	/* ESP has a flow for each direction; IKE none. */
+	bed->config.max_flows = proto == ESP ? 2 * count
+	    : proto == IKE                   ? 16
+					     : count;
+	bed->config.max_spis = proto == ESP ? count : 1;
+	bed->config.max_ike = proto == IKE ? count : 16;
+	bed->config.max_peers = proto >= ESP ? count : 16;
+	bed->config.max_fragments = 8;
+	bed->config.max_redirects = 0;
+	memcpy(bed->config.seed, "a seed for the benchmark of it", 31);
+	if (spinat_config_check(&bed->config, &what) != 0) {
+		fprintf(stderr, "bench: %s\n", what);
+		exit(1);
+	}
+	bed->size = spinat_memory_size(&bed->config);
+	bed->memory = map_memory(bed->size);
+	if (spinat_create(&bed->engine, &bed->config, bed->memory, bed->size,
+		bed->now) != 0) {
+		fprintf(stderr, "bench: the engine could not be made\n");
+		exit(1);
+	}
+}
+
+static void bed_free(struct bed *bed)
+{
+	munmap(bed->memory, bed->size);
+	free(bed->ports);
+}
+
+/* A ring of packets that are made anew before each time it is measured. */
+struct ring {
+	uint8_t *data;
+	struct spinat_packet *packets;
+	uint8_t **pointers;
+};
+
+static void ring_make(struct ring *ring)
+{
+	ring->data = aligned_alloc(64, RING * PACKET);
+	ring->packets = calloc(RING, sizeof *ring->packets);
+	ring->pointers = calloc(RING, sizeof *ring->pointers);
+	for (size_t i = 0; i < RING; i++)
+		ring->pointers[i] = ring->data + i * PACKET;
+}
+
+static void ring_free(struct ring *ring)
+{
+	free(ring->pointers);
+	free(ring->packets);
+	free(ring->data);
+}
+
+static void ring_fill(
+    struct ring *ring, const struct bed *bed, enum direction direction)
+{
+	for (size_t i = 0; i < RING; i++) {
+		fill(bed, ring->pointers[i], random_below(bed->count),
+		    direction);
+		ring->packets[i] = packet_at(ring->pointers[i], direction);
+	}
+}
+
+/* Nanoseconds a packet of an established flow, in bursts of `burst`. */
+static double round_of_engine(
+    struct bed *bed, struct ring *ring, enum direction direction, size_t burst)
+{
+	double spent = 0;
+
+	for (uint32_t done = 0; done < ROUND_PACKETS; done += RING) {
+		double start;
+
+		ring_fill(ring, bed, direction);
+		start = seconds();
+		for (size_t i = 0; i < RING; i += burst)
+			spinat_translate(
+			    bed->engine, bed->now, ring->packets + i, burst);
+		spent += seconds() - start;
+		for (size_t i = 0; i < RING; i++)
+			demand(&ring->packets[i]);
+	}
+	bed->now += SPINAT_SECOND / 100;
+	return spent * 1e9 / ROUND_PACKETS;
+}
+
+static double round_of_floor(
+    struct bed *bed, struct ring *ring, struct floor *floor)
+{
+	double spent = 0;
+	size_t done = 0;
+
+	for (uint32_t packets = 0; packets < ROUND_PACKETS; packets += RING) {
+		double start;
+
+		ring_fill(ring, bed, OUT);
+		start = seconds();
+		for (size_t i = 0; i < RING; i += BURST)
+			done +=
+			    floor_translate(floor, ring->pointers + i, BURST);
+		spent += seconds() - start;
+	}
+	if (done < ROUND_PACKETS / 100 * 98) {
+		fprintf(stderr, "bench: the floor lost packets\n");
+		exit(1);
+	}
+	return spent * 1e9 / ROUND_PACKETS;
+}
+
+static double measure(struct bed *bed, enum direction direction, size_t burst)
+{
+	double rounds[ROUNDS];
+	struct ring ring;
+
+	ring_make(&ring);
+	for (int round = 0; round < ROUNDS; round++)
+		rounds[round] = round_of_engine(bed, &ring, direction, burst);
+	ring_free(&ring);
+	return median(rounds, ROUNDS);
+}
+
+/* The floor beside the engine, turn by turn. */
+static void compare(struct bed *bed, const char *label)
+{
+	const size_t size = floor_size(bed->count);
+	void *memory = map_memory(size);
+	uint8_t from[PACKET], to[PACKET];
+	double floors[ROUNDS], ratios[ROUNDS];
+	struct floor floor;
+	struct ring ring;
+
+	floor_init(&floor, memory, bed->count);
+	for (uint32_t flow = 0; flow < bed->count; flow++) {
+		fill(bed, from, flow, OUT);
+		memcpy(to, from, sizeof to);
+		put32(to + 12, public_of(bed, flow));
+		put16(to + 20, bed->ports[endpoint_of(bed, flow)]);
+		floor_add(&floor, from, to);
+	}
+	ring_make(&ring);
+	for (int round = 0; round < ROUNDS; round++) {
+		floors[round] = round_of_floor(bed, &ring, &floor);
+		ratios[round] =
+		    round_of_engine(bed, &ring, OUT, BURST) / floors[round];
+	}
+	ring_free(&ring);
+	printf("bench floor.udp.%s %.1f ns/packet\n", label,
+	    median(floors, ROUNDS));
+	printf("bench engine.udp.out.%s.ratio %.2f times-the-floor\n", label,
+	    median(ratios, ROUNDS));
+	munmap(memory, size);
+}
+
+static void run(enum proto proto, uint32_t count, const char *label)
+{
+	static const char *const ways[] = {"out", "in"};
+	double made;
+	struct bed bed;
+
+	bed_make(&bed, proto, count);
+	made = open_flows(&bed, OUT);
+	if (proto == UDP) {
+		printf(
+		    "bench engine.new.%s %.0f flows/s\n", label, count / made);
+		printf("bench engine.memory.%s %.1f bytes/flow\n", label,
+		    (double)bed.size / count);
+	}
+	/* ESP and IKE are learnt by each direction; TCP is established by the
+	 * answer and what follows it. */
+	if (proto != UDP)
+		open_flows(&bed, IN);
+	if (proto == TCP)
+		open_flows(&bed, OUT);
+	for (int way = OUT; way <= IN; way++) {
+		printf("bench engine.%s.%s.%s %.1f ns/packet\n",
+		    proto_names[proto], ways[way], label,
+		    measure(&bed, (enum direction)way, BURST));
+		printf("bench engine.%s.%s.%s.single %.1f ns/packet\n",
+		    proto_names[proto], ways[way], label,
+		    measure(&bed, (enum direction)way, 1));
+		fflush(stdout);
+	}
+	if (proto == UDP)
+		compare(&bed, label);
+	bed_free(&bed);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		uint32_t count;
+		const char *label;
+	} sizes[] = {{1, "1"}, {1000, "1k"}, {10000, "10k"}, {100000, "100k"},
+	    {1000000, "1m"}, {8000000, "8m"}};
+	const char *only = argc > 1 ? argv[1] : "";
+
+	for (int proto = UDP; proto < PROTOS; proto++)
+		for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+			if (*only == '\0' ||
+			    strcmp(only, sizes[i].label) == 0 ||
+			    strcmp(only, proto_names[proto]) == 0)
+				run((enum proto)proto, sizes[i].count,
+				    sizes[i].label);
+	return 0;
+}

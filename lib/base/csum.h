@@ -36,11 +36,14 @@ static inline uint64_t csum_change32(be32 old, be32 new)
 }
 
 /** A finished checksum after a change: HC' = ~(~HC + ~m + m') (RFC 1624
- * equation 3, the one that never makes 0xffff out of 0). */
+ * equation 3, the one that never makes 0xffff out of 0).  ~(~a + b) is a - b;
+ * where the sum would carry, the difference borrows. */
 static inline be16 csum_apply(be16 checksum, uint16_t delta)
 {
-	uint32_t sum = (uint32_t)(uint16_t)~checksum.raw + delta;
-	return (be16){(uint16_t) ~((sum & 0xffff) + (sum >> 16))};
+	uint16_t rest;
+	const bool borrow = __builtin_sub_overflow(checksum.raw, delta, &rest);
+
+	return (be16){(uint16_t)(rest - borrow)};
 }
 
 /** An unfinished one: it holds the sum itself, not its complement. */

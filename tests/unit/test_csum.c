@@ -102,6 +102,29 @@ static void test_change32_is_two_words(void **state)
 	}
 }
 
+/* RFC 1624 equation 3 as it is written there, for every checksum. */
+static void test_equation_3(void **state)
+{
+	uint64_t random = 5;
+	(void)state;
+
+	for (uint32_t old = 0; old <= UINT16_MAX; old++) {
+		const uint16_t deltas[] = {0, 1, 0xfffe, 0xffff, (uint16_t)old,
+		    (uint16_t)~old, (uint16_t)(old + 1), some_word(&random)};
+
+		for (size_t i = 0; i < sizeof deltas / sizeof *deltas; i++) {
+			const uint32_t sum =
+			    (uint16_t)~old + (uint32_t)deltas[i];
+			const uint16_t want =
+			    (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+
+			assert_int_equal(
+			    csum_apply((be16){(uint16_t)old}, deltas[i]).raw,
+			    want);
+		}
+	}
+}
+
 /* There and back again: what the delta's complement does. */
 static void test_complement_is_the_way_back(void **state)
 {
@@ -198,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_apply_equals_recomputing),
 	    cmocka_unit_test(test_change32_is_two_words),
+	    cmocka_unit_test(test_equation_3),
 	    cmocka_unit_test(test_complement_is_the_way_back),
 	    cmocka_unit_test(test_partial),
 	    cmocka_unit_test(test_corner_of_rfc1624),

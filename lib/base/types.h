@@ -96,9 +96,9 @@ static inline uint64_t load_pair32(const void *at)
 	return pair;
 }
 
-static inline uint64_t turn_pair32(uint64_t pair, bool turn)
+static inline uint64_t turn_pair32(uint64_t pair, unsigned turn)
 {
-	const unsigned by = turn ? 32 : 0;
+	const unsigned by = 32 * turn;
 	return pair << by | pair >> (-by & 63);
 }
 
@@ -109,9 +109,9 @@ static inline uint32_t load_pair16(const void *at)
 	return pair;
 }
 
-static inline uint32_t turn_pair16(uint32_t pair, bool turn)
+static inline uint32_t turn_pair16(uint32_t pair, unsigned turn)
 {
-	const unsigned by = turn ? 16 : 0;
+	const unsigned by = 16 * turn;
 	return pair << by | pair >> (-by & 31);
 }
 

@@ -100,11 +100,11 @@ static inline void flow_count(
     struct flow_counter *counter, uint32_t length, tick now)
 {
 	const uint64_t packets =
-	    (counter->packets_stamp >> TICK_STAMP_BITS) + 1;
+	    counter->packets_stamp & ~(uint64_t)TICK_STAMP_MASK;
 
 	counter->bytes += length;
-	counter->packets_stamp =
-	    packets << TICK_STAMP_BITS | (now & TICK_STAMP_MASK);
+	counter->packets_stamp = packets + (UINT64_C(1) << TICK_STAMP_BITS) +
+	    (now & TICK_STAMP_MASK);
 }
 
 static inline uint64_t flow_counter_packets(const struct flow_counter *counter)

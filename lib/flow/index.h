@@ -98,6 +98,15 @@ static inline uint32_t index_match(
 	return bits;
 }
 
+/** The record of the first slot in a set of them, which is not empty. */
+static inline uint32_t index_first(
+    const struct index *index, uint32_t bucket, uint32_t bits)
+{
+	const unsigned slot = (unsigned)__builtin_ctz(bits);
+
+	return index_line(index, bucket)[slot] & index->number_mask;
+}
+
 /** Whether a record is the one looked for. */
 typedef bool index_same(const void *table, uint32_t record, const void *key);
 
@@ -114,8 +123,7 @@ static inline __attribute__((always_inline)) uint32_t index_find(
 		uint32_t bits = index_match(index, bucket, tag);
 		for (; bits != 0; bits &= bits - 1) {
 			const uint32_t record =
-			    index_line(index, bucket)[__builtin_ctz(bits)] &
-			    index->number_mask;
+			    index_first(index, bucket, bits);
 			if (same(table, record, key))
 				return record;
 		}
@@ -139,31 +147,36 @@ static inline void index_prefetch_other(
 }
 
 /** A guess without looking at a record: the first slot of a bucket whose tag
- * fits; 0: there is none. */
-static inline uint32_t index_guess_in(
-    const struct index *index, uint32_t bucket, uint64_t hash)
+ * fits.  False: there is none, and the guess is 0. */
+static inline bool index_guess_in(
+    const struct index *index, uint32_t bucket, uint64_t hash, uint32_t *guess)
 {
 	const uint32_t bits =
 	    index_match(index, bucket, index_tag(index, hash));
 
-	return bits == 0 ? 0
-			 : index_line(index, bucket)[__builtin_ctz(bits)] &
-		index->number_mask;
+	*guess = LIKELY(bits != 0) ? index_first(index, bucket, bits) : 0;
+	return bits != 0;
 }
 
+/** In the bucket that the key is put into first. */
 static inline uint32_t index_guess(const struct index *index, uint64_t hash)
 {
-	return index_guess_in(index, index_bucket(index, hash), hash);
+	uint32_t guess;
+
+	index_guess_in(index, index_bucket(index, hash), hash, &guess);
+	return guess;
 }
 
-/** The same in the other bucket. */
+/** In the other one. */
 static inline uint32_t index_guess_other(
     const struct index *index, uint64_t hash)
 {
-	return index_guess_in(index,
-	    index_other(
-		index, index_bucket(index, hash), index_tag(index, hash)),
-	    hash);
+	const uint32_t other = index_other(
+	    index, index_bucket(index, hash), index_tag(index, hash));
+	uint32_t guess;
+
+	index_guess_in(index, other, hash, &guess);
+	return guess;
 }
 
 #endif

@@ -48,24 +48,47 @@ struct key {
 
 static_assert(sizeof(struct key) == 16, "keys are hashed as four words");
 
-/** Protocol and kind, with nothing extra, in one store: whoever fills a key and
- * hashes it at once must write in the widths that are read, or the loads wait
- * for the stores. */
-static inline void key_set_head(struct key *key, uint8_t protocol, uint8_t kind)
+/** Protocol and kind, with nothing extra, as one word: whoever fills a key and
+ * hashes it at once must write in the widths that are read, the two addresses
+ * as one, or the loads wait for the stores. */
+static inline uint32_t key_head(unsigned protocol, unsigned kind)
 {
-	const uint32_t head = htole32(protocol | (uint32_t)kind << 8);
+	return htole32(protocol | kind << 8);
+}
+
+static inline void key_set_head(
+    struct key *key, unsigned protocol, unsigned kind)
+{
+	const uint32_t head = key_head(protocol, kind);
 
 	memcpy(key, &head, sizeof head);
+}
+
+/** The side that a packet with this key came from. */
+static inline enum spinat_side key_side(const struct key *key)
+{
+	return key->kind & 1;
+}
+
+/** Whether two pairs of protocol and kind agree, whichever side they are of. */
+static inline bool key_same_head(const uint8_t *a, const uint8_t *b)
+{
+	uint16_t one, other;
+
+	memcpy(&one, a, sizeof one);
+	memcpy(&other, b, sizeof other);
+	return ((one ^ other) & htole16(0xfeff)) == 0;
 }
 
 static inline uint64_t key_hash(
     const struct hash_seed *seed, const struct key *key)
 {
+	const uint64_t pair = load_pair32(&key->local);
 	uint32_t head;
 
 	memcpy(&head, key, sizeof head);
 	return hash_words(
-	    seed, head, key->local.raw, key->remote.raw, key->ids.raw);
+	    seed, head, (uint32_t)pair, (uint32_t)(pair >> 32), key->ids.raw);
 }
 
 #endif

@@ -18,9 +18,11 @@ void flow_table_init(struct flow_table *table, struct arena *arena,
 	index_init(&table->spis, arena, max_spis, max_flows);
 	index_init(&table->mappings, arena, 2 * max_mappings, max_flows);
 	hash_seed_init(&table->seed, seed);
-	if (table->flows != NULL)
-		wheel_init(&table->wheel, &table->flows[0].timer,
-		    sizeof *table->flows, now);
+	if (table->flows == NULL)
+		return;
+	table->flows[0].key_kind = KEY_NOBODY; /* no guess: matches no key */
+	wheel_init(
+	    &table->wheel, &table->flows[0].timer, sizeof *table->flows, now);
 }
 
 uint32_t flow_table_find(

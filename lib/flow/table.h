@@ -54,16 +54,23 @@ static inline struct index *flow_table_index(
 	return key->kind == KEY_OUTSIDE_SPI_IN ? &table->spis : &table->index;
 }
 
+/** Whether a flow is found by this key, which is one of the side `seen`. */
+static inline bool flow_matches(
+    const struct flow *flow, const struct key *key, enum spinat_side seen)
+{
+	const struct flow_side *side = &flow->side[seen];
+
+	return load_pair32(&side->local) == load_pair32(&key->local) &&
+	    side->ids.raw == key->ids.raw &&
+	    key_same_head(&flow->protocol, &key->protocol);
+}
+
 static inline bool flow_same(const void *of, uint32_t number, const void *want)
 {
 	const struct flow_table *table = of;
 	const struct key *key = want;
-	const struct flow *flow = &table->flows[number];
-	const struct flow_side *side = &flow->side[key->kind & 1];
 
-	return load_pair32(&side->local) == load_pair32(&key->local) &&
-	    side->ids.raw == key->ids.raw && flow->protocol == key->protocol &&
-	    flow->key_kind == (key->kind & ~1);
+	return flow_matches(&table->flows[number], key, key_side(key));
 }
 
 /** The last tick at which a packet came from this side; false: never. */

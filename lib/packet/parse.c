@@ -14,15 +14,31 @@ bool icmp_is_query(uint8_t type)
 	    (type >= ICMP_TIMESTAMP && type <= ICMP_ADDRESS_MASK_REPLY);
 }
 
-enum spinat_reason parse_ip_reason(const struct spinat_packet *packet)
+enum spinat_reason parse_ip_reason(struct view *view)
 {
-	const unsigned header = (packet->data[0] & 0x0fu) * 4;
+	const struct spinat_packet *packet = view->packet;
+	unsigned header;
 
+	view->ip = NULL;
+	if (packet->length < IP4_HEADER_MIN)
+		return SPINAT_REASON_TOO_SHORT;
+	header = (packet->data[0] & 0x0fu) * 4;
 	if (packet->data[0] >> 4 != 4)
 		return SPINAT_REASON_NOT_IPV4;
 	if (header < IP4_HEADER_MIN || header > packet->length)
 		return SPINAT_REASON_BAD_HEADER_LENGTH;
 	return SPINAT_REASON_BAD_TOTAL_LENGTH;
+}
+
+enum spinat_reason parse_options(struct view *view)
+{
+	const struct spinat_packet *packet = view->packet;
+	const unsigned header = (packet->data[0] & 0x0fu) * 4;
+
+	if (packet->data[0] >> 4 != 4 || header < IP4_HEADER_MIN ||
+	    header > packet->length)
+		return parse_ip_reason(view);
+	return parse_after_header(view, packet, header);
 }
 
 /* How much of the transport header translating needs to see. */
@@ -76,7 +92,8 @@ enum spinat_reason parse_fragment(struct view *view)
 
 	view->first_fragment = (fragment & IP4_FRAGMENT_OFFSET) == 0;
 	if (view->first_fragment)
-		return parse_transport(view);
+		return parse_transport(
+		    view, view->protocol, view->side != SPINAT_INSIDE);
 	/* One that begins inside the TCP header rewrites what the first one
 	 * said (RFC 3128). */
 	if (view->protocol == IPPROTO_TCP &&

@@ -7,8 +7,10 @@
 
 #include "packet/view.h"
 
-/** Why an IP header was refused. */
-enum spinat_reason parse_ip_reason(const struct spinat_packet *packet);
+/** Why an IP header was refused; view->ip is NULL then. */
+enum spinat_reason parse_ip_reason(struct view *view);
+/** A packet that does not begin as most do: options, or no IPv4. */
+enum spinat_reason parse_options(struct view *view);
 /** A fragment: its transport header if it is the first. */
 enum spinat_reason parse_fragment(struct view *view);
 /** The transport header of what is neither TCP nor UDP, or too short. */
@@ -21,55 +23,43 @@ static inline bool parse_is_ike(const struct view *view)
 	return be16_equal(view->key.ids.port.local, be16_from_host(IKE_PORT));
 }
 
-static inline enum spinat_reason parse_transport(struct view *view)
+static inline enum spinat_reason parse_transport(
+    struct view *view, unsigned protocol, unsigned turn)
 {
-	const bool turn = view->side != SPINAT_INSIDE;
-
-	if (view->protocol == IPPROTO_UDP && view->l4_length >= UDP_HEADER) {
+	if (protocol == IPPROTO_UDP && view->l4_length >= UDP_HEADER) {
 		view->key.ids.raw = turn_pair16(load_pair16(view->l4), turn);
 		if (UNLIKELY(parse_is_ike(view)))
 			view->kind = VIEW_IKE;
 		return SPINAT_REASON_NONE;
 	}
-	if (view->protocol == IPPROTO_TCP &&
-	    view->l4_length >= TCP_HEADER_MIN) {
+	if (protocol == IPPROTO_TCP && view->l4_length >= TCP_HEADER_MIN) {
 		view->key.ids.raw = turn_pair16(load_pair16(view->l4), turn);
 		return SPINAT_REASON_NONE;
 	}
 	return parse_other(view);
 }
 
-/** Fills the view of a packet; otherwise why it is malformed (view->ip is NULL
- * then if not even the IP header could be read). */
-static inline enum spinat_reason parse_packet(
-    struct view *view, struct spinat_packet *packet)
+/** The rest, once the length of the IP header is known: in line, so that it is
+ * a constant for most. */
+static inline __attribute__((always_inline)) enum spinat_reason
+parse_after_header(
+    struct view *view, const struct spinat_packet *packet, unsigned header)
 {
 	uint8_t *ip = packet->data;
-	const uint32_t length = packet->length;
-	const bool turn = packet->side != SPINAT_INSIDE;
-	unsigned header = IP4_HEADER_MIN, total;
+	const unsigned turn = packet->side != SPINAT_INSIDE;
+	const unsigned total = be16_to_host(load_be16(ip + IP4_TOTAL_LENGTH));
+	const unsigned protocol = ip[IP4_PROTOCOL];
 	uint64_t addresses;
 
-	view->packet = packet;
-	view->ip = NULL;
-	if (UNLIKELY(length < IP4_HEADER_MIN))
-		return SPINAT_REASON_TOO_SHORT;
-	if (UNLIKELY(ip[0] != IP4_PLAIN)) {
-		header = (ip[0] & 0x0fu) * 4;
-		if (ip[0] >> 4 != 4 || header < IP4_HEADER_MIN ||
-		    header > length)
-			return parse_ip_reason(packet);
-	}
-	total = be16_to_host(load_be16(ip + IP4_TOTAL_LENGTH));
-	if (UNLIKELY(total - header > length - header)) /* under it, or past */
-		return parse_ip_reason(packet);
+	/* Under the header, or past the data. */
+	if (UNLIKELY(total - header > packet->length - header))
+		return parse_ip_reason(view);
 
 	view->ip = ip;
 	view->l4 = ip + header;
 	view->ip_length = (uint16_t)total;
 	view->l4_length = (uint16_t)(total - header);
-	view_set_plain(view, turn, ip[IP4_PROTOCOL]);
-	key_set_head(&view->key, ip[IP4_PROTOCOL], turn);
+	view_set_plain(view, protocol, turn);
 	addresses = turn_pair32(load_pair32(ip + IP4_SOURCE), turn);
 	memcpy(&view->key.local, &addresses, sizeof addresses);
 
@@ -77,7 +67,20 @@ static inline enum spinat_reason parse_packet(
 		(load_be16(ip + IP4_FRAGMENT).raw &
 		    htobe16(IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) != 0))
 		return parse_fragment(view);
-	return parse_transport(view);
+	return parse_transport(view, protocol, turn);
+}
+
+/** Fills the view of a packet; otherwise why it is malformed (view->ip is NULL
+ * then if not even the IP header could be read). */
+static inline enum spinat_reason parse_packet(
+    struct view *view, struct spinat_packet *packet)
+{
+	view->packet = packet;
+	if (UNLIKELY(packet->length < IP4_HEADER_MIN))
+		return parse_ip_reason(view);
+	if (UNLIKELY(packet->data[0] != IP4_PLAIN))
+		return parse_options(view);
+	return parse_after_header(view, packet, IP4_HEADER_MIN);
 }
 
 /** The packet that an ICMP error quotes: at least its IP header and 8 bytes. */

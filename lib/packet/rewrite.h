@@ -28,7 +28,7 @@ static inline void rewrite_udp_checksum(
 {
 	uint8_t *at = udp + UDP_CHECKSUM;
 
-	if (load_be16(at).raw == 0)
+	if (UNLIKELY(load_be16(at).raw == 0))
 		return;
 	rewrite_checksum(at, flags, whole, addresses);
 	if (UNLIKELY(load_be16(at).raw == 0))
@@ -40,13 +40,12 @@ static inline void rewrite_udp_checksum(
 static inline void rewrite_packet(
     const struct view *view, const struct flow *flow, enum spinat_side seen)
 {
-	const bool inward = seen != SPINAT_INSIDE;
-	const struct flow_side *to = &flow->side[!seen];
-	const uint16_t turn = inward ? 0xffff : 0; /* the way back: ~delta */
+	const struct flow_side *to = &flow->side[seen ^ 1];
+	const uint16_t turn = (uint16_t)-seen; /* the way back: ~delta */
 	const uint16_t addresses = flow->address_delta ^ turn;
 	const uint16_t whole = flow->transport_delta ^ turn;
-	const uint64_t pair = turn_pair32(load_pair32(&to->local), inward);
-	const uint32_t ports = turn_pair16(to->ids.raw, inward);
+	const uint64_t pair = turn_pair32(load_pair32(&to->local), seen);
+	const uint32_t ports = turn_pair16(to->ids.raw, seen);
 	uint8_t *ip = view->ip, *l4 = view->l4;
 
 	memcpy(ip + IP4_SOURCE, &pair, sizeof pair);

@@ -22,41 +22,44 @@ enum view_kind {
 
 struct view {
 	struct spinat_packet *packet;
-	uint8_t *ip;        /* IPv4 header */
-	uint8_t *l4;        /* transport header, or the fragment's data */
+	uint8_t *ip;    /* IPv4 header */
+	struct key key; /* SESSION, ESP: the session's, as its side sees it */
+	uint8_t *l4;    /* transport header, or the fragment's data */
+	uint64_t hash;
+	uint32_t guess; /* a flow that may be the one: prefetched; 0: none */
 	uint16_t ip_length; /* total length, link padding not counted */
 	uint16_t l4_length; /* from l4 to the end of this packet */
-	uint8_t kind;       /* enum view_kind */
-	uint8_t side;       /* enum spinat_side it came from */
 	uint8_t protocol;
+	uint8_t side;        /* enum spinat_side it came from */
+	uint8_t kind;        /* enum view_kind */
 	bool first_fragment; /* more of it will follow */
-	struct key key; /* SESSION, ESP: the session's, as its side sees it */
-	uint64_t hash;
-	uint32_t guess; /* a record that may be the one: prefetched */
 };
 
-/** Kind SESSION and no fragment, in one store: see key_set_head(). */
+/** A session, no fragment: one word is the head of its key and the four bytes
+ * of the view that say so. */
 static inline void view_set_plain(
-    struct view *view, uint8_t side, uint8_t protocol)
+    struct view *view, unsigned protocol, unsigned side)
 {
-	const uint32_t four =
-	    htole32((uint32_t)side << 8 | (uint32_t)protocol << 16);
+	const uint32_t head = key_head(protocol, side);
 
-	memcpy(&view->kind, &four, sizeof four);
+	memcpy(&view->key, &head, sizeof head);
+	memcpy(&view->protocol, &head, sizeof head);
 }
 
 /** Whether it is neither a fragment nor anything but a session. */
 static inline bool view_is_plain(const struct view *view)
 {
-	uint32_t four;
+	uint16_t both;
 
-	memcpy(&four, &view->kind, sizeof four);
-	return (four & htole32(0xff0000ffu)) == 0;
+	memcpy(&both, &view->kind, sizeof both);
+	return both == 0;
 }
 
-static_assert(
-    offsetof(struct view, first_fragment) == offsetof(struct view, kind) + 3,
-    "the four are written as one");
+static_assert(VIEW_SESSION == 0 &&
+	offsetof(struct view, side) == offsetof(struct view, protocol) + 1 &&
+	offsetof(struct view, first_fragment) ==
+	    offsetof(struct view, protocol) + 3,
+    "the four are written as one word");
 
 static inline be32 view_source(const struct view *view)
 {

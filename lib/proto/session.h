@@ -14,8 +14,8 @@
 static inline bool session_is_known(
     const struct spinat *engine, const struct view *view)
 {
-	return view->guess != 0 &&
-	    flow_same(&engine->table, view->guess, &view->key);
+	return flow_matches(
+	    &engine->table.flows[view->guess], &view->key, view->side);
 }
 
 /** Translates a packet of a flow that it matched on the side `seen`. */
@@ -28,7 +28,7 @@ static inline enum spinat_verdict session_follow(struct spinat *engine,
 	    engine->tick);
 	if (view->protocol == IPPROTO_TCP)
 		tcp_track(engine, number, seen, view->l4[TCP_FLAGS]);
-	else if (flow->state == FLOW_NEW && seen != flow->origin)
+	else if (UNLIKELY(flow->state == FLOW_NEW) && seen != flow->origin)
 		flow_set_state(flow, FLOW_REPLIED);
 	rewrite_packet(view, flow, seen);
 	return verdict_translated(engine, view,

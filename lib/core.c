@@ -22,6 +22,10 @@
 /* Timers to touch between two bursts at most: what is due is spread out. */
 #define TIMERS_A_BURST 64u
 
+/* A counter is asked for so many packets before its own: asked for with their
+ * records, those of a burst are more lines than a core can wait for. */
+#define AHEAD 16
+
 /* Mode ipsec-only: the kernel's, and the later fragments with it. */
 static SLOW_PATH void pass_to_kernel(struct spinat *engine, struct view *view)
 {
@@ -77,24 +81,31 @@ static bool classify(struct spinat *engine, struct view *view)
 	return true;
 }
 
-static inline void prefetch_flow(
+static inline void prefetch_record(
     const struct spinat *engine, const struct view *view)
 {
 	__builtin_prefetch(&engine->table.flows[view->guess], 1);
+}
+
+static inline void prefetch_counter(
+    const struct spinat *engine, const struct view *view)
+{
 	__builtin_prefetch(&engine->table.counters[view->side][view->guess], 1);
 }
 
-/* The flow it is most likely about: prefetches it and its counter.  False: it
- * is not in its first bucket; the other one is asked for. */
+/* The flow it is most likely about: prefetches its record.  False: it is not
+ * in its first bucket; the other one is asked for. */
 static inline bool guess_flow(
-    struct spinat *engine, struct view *view, const struct index *index)
+    const struct spinat *engine, struct view *view, const struct index *index)
 {
-	view->guess = index_guess(index, view->hash);
-	if (UNLIKELY(view->guess == 0)) {
+	const uint32_t bucket = index_bucket(index, view->hash);
+
+	if (UNLIKELY(
+		!index_guess_in(index, bucket, view->hash, &view->guess))) {
 		index_prefetch_other(index, view->hash);
 		return false;
 	}
-	prefetch_flow(engine, view);
+	prefetch_record(engine, view);
 	return true;
 }
 
@@ -107,8 +118,7 @@ static void guess_again(
 
 		view->guess =
 		    index_guess_other(&engine->table.index, view->hash);
-		if (view->guess != 0)
-			prefetch_flow(engine, view);
+		prefetch_record(engine, view);
 	}
 }
 
@@ -116,14 +126,15 @@ static void guess_other(struct spinat *engine, struct view *view)
 {
 	const uint8_t *sa;
 
+	view->guess = 0;
 	switch (view->kind) {
 	case VIEW_ESP:
 		guess_flow(
 		    engine, view, flow_table_index(&engine->table, &view->key));
 		break;
 	case VIEW_IKE:
-		view->guess = index_guess(&engine->ikes.index, view->hash);
-		sa = (const uint8_t *)&engine->ikes.sas[view->guess];
+		sa = (const uint8_t *)&engine->ikes
+			 .sas[index_guess(&engine->ikes.index, view->hash)];
 		__builtin_prefetch(sa, 1);
 		__builtin_prefetch(sa + CACHE_LINE, 1);
 		break;
@@ -158,45 +169,69 @@ static SLOW_PATH void work_on_first(struct spinat *engine, struct view *view)
 	fragment_first_done(engine, datagram, view, work(engine, view));
 }
 
-static void burst(
+/* The first pass.  Returns where the views of those end that have no verdict
+ * yet. */
+static struct view *parse_all(
     struct spinat *engine, struct spinat_packet *packets, size_t count)
 {
-	/* Most packets are sessions, and known: their way is in line. */
+	/* Most packets are sessions: their way is in line. */
 	const uint8_t plain = engine->config.mode == SPINAT_MODE_IPSEC_ONLY
 	    ? VIEW_KINDS
 	    : VIEW_SESSION;
-	struct view *views = engine->views;
-	uint8_t again[BURST];
-	size_t left = 0, missed = 0;
+	/* Added up here: each packet would wait for the one before it, to read
+	 * the sum that it has just written. */
+	uint64_t packets_from[2] = {0}, bytes_from[2] = {0};
+	struct view *view = engine->views;
 
 	for (size_t i = 0; i < count; i++) {
-		struct view *view = &views[left];
-		const unsigned side = packets[i].side != SPINAT_INSIDE;
+		struct spinat_packet *packet = &packets[i];
+		const unsigned side = packet->side != SPINAT_INSIDE;
 		enum spinat_reason reason;
 
-		engine->stats.packets[side]++;
-		engine->stats.bytes[side] += packets[i].length;
-		reason = parse_packet(view, &packets[i]);
+		packets_from[side]++;
+		bytes_from[side] += packet->length;
+		reason = parse_packet(view, packet);
 		if (UNLIKELY(reason != SPINAT_REASON_NONE)) {
 			verdict_malformed(engine, view, reason);
 		} else if (LIKELY(view->kind == plain)) {
 			look_up_session(engine, view);
-			left++;
+			view++;
 		} else {
-			left += classify(engine, view);
+			view += classify(engine, view);
 		}
 	}
-	for (size_t i = 0; i < left; i++) {
-		if (UNLIKELY(views[i].kind != VIEW_SESSION))
-			guess_other(engine, &views[i]);
-		else if (UNLIKELY(!guess_flow(
-			     engine, &views[i], &engine->table.index)))
-			again[missed++] = (uint8_t)i;
+	for (int side = 0; side < 2; side++) {
+		engine->stats.packets[side] += packets_from[side];
+		engine->stats.bytes[side] += bytes_from[side];
+	}
+	return view;
+}
+
+/* The second. */
+static void guess_all(struct spinat *engine, const struct view *end)
+{
+	const struct index index = engine->table.index;
+	struct view *const views = engine->views;
+	uint8_t again[BURST];
+	size_t missed = 0;
+
+	for (struct view *view = views; view < end; view++) {
+		if (UNLIKELY(view->kind != VIEW_SESSION))
+			guess_other(engine, view);
+		else if (UNLIKELY(!guess_flow(engine, view, &index)))
+			again[missed++] = (uint8_t)(view - views);
+		if (view < views + AHEAD)
+			prefetch_counter(engine, view);
 	}
 	guess_again(engine, again, missed);
-	for (size_t i = 0; i < left; i++) {
-		struct view *view = &views[i];
+}
 
+/* The third. */
+static void work_all(struct spinat *engine, const struct view *end)
+{
+	for (struct view *view = engine->views; view < end; view++) {
+		if (end - view > AHEAD)
+			prefetch_counter(engine, view + AHEAD);
 		if (LIKELY(
 			view_is_plain(view) && session_is_known(engine, view)))
 			session_follow(engine, view, view->guess, view->side);
@@ -234,8 +269,12 @@ void spinat_translate(struct spinat *engine, spinat_time now,
 	core_set_now(engine, now);
 	for (size_t done = 0; done < count; done += BURST) {
 		const size_t some = count - done < BURST ? count - done : BURST;
+		const struct view *end;
+
 		run_due_timers(engine);
-		burst(engine, packets + done, some);
+		end = parse_all(engine, packets + done, some);
+		guess_all(engine, end);
+		work_all(engine, end);
 	}
 }
 

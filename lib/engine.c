@@ -35,6 +35,8 @@ static void lay_out(struct spinat *engine, struct arena *arena,
 	redirects_init(&engine->redirects, arena, config->max_redirects);
 	peers_init(&engine->peers, arena, config->max_peers, hash_seed);
 	ike_table_init(&engine->ikes, arena, config->max_ike, hash_seed, now);
+	memos_init(
+	    &engine->memos, arena, config->max_flows, config->max_ike, now);
 	fragments_init(
 	    &engine->fragments, arena, config->max_fragments, hash_seed, now);
 }

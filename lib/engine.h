@@ -9,6 +9,7 @@
 #include "flow/mapping.h"
 #include "flow/redirect.h"
 #include "ipsec/ike_sa.h"
+#include "ipsec/memo.h"
 #include "ipsec/peer.h"
 #include "packet/fragment.h"
 
@@ -30,6 +31,7 @@ struct spinat {
 	struct redirects redirects;
 	struct peers peers;
 	struct ike_table ikes;
+	struct memos memos;
 	struct fragments fragments;
 	struct random random;
 	tick timers_done; /* the last tick whose timers have all fired */

@@ -429,6 +429,82 @@ SPINAT_API enum spinat_walk spinat_next_peer(const struct spinat *engine,
 SPINAT_API void spinat_get_stats(
     const struct spinat *engine, struct spinat_stats *stats);
 
+/* ----------------------------------------------- what outlives a restart */
+
+/* IKE SAs and SPIs are known by what was seen of them, which nobody says
+ * again.  So that a tunnel survives a restart of the NAT, the caller writes
+ * down what spinat_next_change() hands out and gives it to spinat_restore()
+ * of the next engine.  TCP, UDP and the rest are not written down. */
+
+enum spinat_memo_kind {
+	SPINAT_MEMO_IKE,
+	SPINAT_MEMO_ESP_OUT,
+	SPINAT_MEMO_ESP_IN,
+	SPINAT_MEMO_KINDS
+};
+
+/** The numbers are written down: they never change their meaning. */
+enum spinat_memo_state {
+	SPINAT_MEMO_UNANSWERED = 0, /* IKE */
+	SPINAT_MEMO_HALF_OPEN = 1,
+	SPINAT_MEMO_ESTABLISHED = 2,
+	SPINAT_MEMO_UNPAIRED = 3, /* ESP outward */
+	SPINAT_MEMO_PAIRED = 4,
+	SPINAT_MEMO_BOUND = 5, /* ESP inward */
+	SPINAT_MEMO_CONFIRMED = 6,
+};
+
+/** All that is needed to make a record again.  Times are spans before the
+ * `now` of the call, since a monotonic clock does not outlive a boot. */
+struct spinat_memo {
+	/** The record's name: a later memo with the same id replaces this one,
+	 * whatever its kind.  Means nothing to another engine. */
+	uint32_t id;
+	bool gone;     /* it ended: only `id` holds */
+	uint8_t kind;  /* enum spinat_memo_kind */
+	uint8_t state; /* enum spinat_memo_state */
+	bool hairpin;  /* the remote is a public address of ours */
+	spinat_be32 inside, public_address, remote;
+	spinat_time age;
+	spinat_time idle[2]; /* by side, the last packet; SPINAT_NEVER: none */
+	uint64_t packets[2], bytes[2]; /* by the side they came from */
+	/* ESP */
+	spinat_be32 spi;
+	uint32_t highest_sequence; /* at least: it is not always up to date */
+	/* IKE */
+	uint8_t initiator_spi[8], responder_spi[8]; /* as on the wire */
+	uint8_t version;                            /* major: 1 or 2 */
+	uint8_t protected_from;                     /* 1 << side, or-ed */
+	bool inside_initiated;
+	bool floated; /* moved to UDP 4500 */
+};
+
+/**
+ * Hands out a record that changed since it was last handed out.  That one came
+ * to be, changed its state or ended is handed out at the next call, stamps and
+ * counters of an active one every 30 seconds.  SPINAT_WALK_ON: nothing yet,
+ * call again; SPINAT_WALK_END: nothing for now, ask again in a while.  A call
+ * does a bounded, small piece of work; never calling costs nothing.
+ */
+SPINAT_API enum spinat_walk spinat_next_change(
+    struct spinat *engine, spinat_time now, struct spinat_memo *memo);
+
+/** What was written down is lost, or is to be written anew: every record there
+ * is counts as changed.  What is gone already is not handed out again. */
+SPINAT_API void spinat_change_all(struct spinat *engine);
+
+/**
+ * Puts a record back, before or between packets; the most recently active of an
+ * association go first, since it lives as long as any of them.  It goes on
+ * where it was: its timeout too.  Every value is checked, so it may come from a
+ * file that nobody vouches for. Errors: -EINVAL (impossible values);
+ * -EADDRNOTAVAIL (its public address is not ours any more, or its host is not
+ * inside); -ETIME (its timeout ran out meanwhile); -EEXIST (it is there);
+ * -ENOSPC (no room).
+ */
+SPINAT_API SPINAT_MUST_CHECK int spinat_restore(
+    struct spinat *engine, spinat_time now, const struct spinat_memo *memo);
+
 /** "0.1.0" */
 SPINAT_API const char *spinat_version(void);
 

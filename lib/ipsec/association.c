@@ -21,6 +21,7 @@ void association_add_flow(struct spinat *engine, uint32_t number)
 	flow->group_next = peer->flows;
 	peer->flows = number;
 	++*count_of(peer, flow_kind(flow));
+	memo_flow_changed(engine, number);
 }
 
 void association_remove_flow(struct spinat *engine, uint32_t number)
@@ -34,6 +35,7 @@ void association_remove_flow(struct spinat *engine, uint32_t number)
 		link = &flows[*link].group_next;
 	*link = flow->group_next;
 	--*count_of(peer, flow_kind(flow));
+	memo_flow_changed(engine, number);
 	peer_close_if_empty(&engine->peers, flow->peer);
 }
 
@@ -45,6 +47,7 @@ void association_add_ike(struct spinat *engine, uint32_t number)
 	sa->next = peer->ikes;
 	peer->ikes = number;
 	peer->ike_count++;
+	memo_ike_changed(engine, number);
 }
 
 void association_remove_ike(struct spinat *engine, uint32_t number)
@@ -57,6 +60,7 @@ void association_remove_ike(struct spinat *engine, uint32_t number)
 		link = &engine->ikes.sas[*link].next;
 	*link = sa->next;
 	peer->ike_count--;
+	memo_ike_changed(engine, number);
 	peer_close_if_empty(&engine->peers, sa->peer);
 }
 
@@ -113,8 +117,10 @@ void association_paired(struct spinat *engine, uint32_t number)
 	for (uint32_t f = peer_at(engine, number)->flows; f != 0;
 	     f = engine->table.flows[f].group_next) {
 		struct flow *flow = &engine->table.flows[f];
-		if (flow->state == FLOW_UNPAIRED)
-			flow_set_state(flow, FLOW_PAIRED);
+		if (flow->state != FLOW_UNPAIRED)
+			continue;
+		flow_set_state(flow, FLOW_PAIRED);
+		memo_flow_changed(engine, f);
 	}
 }
 

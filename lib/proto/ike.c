@@ -146,6 +146,8 @@ static void follow(struct spinat *engine, uint32_t number,
 	struct ike_sa *sa = &engine->ikes.sas[number];
 	enum ike_state state = sa->state;
 
+	if (state != IKE_ESTABLISHED || ike_spi_is_zero(sa->responder))
+		memo_ike_changed(engine, number);
 	sa->packets[from]++;
 	sa->last[from] = engine->tick;
 	if (message->is_protected)

@@ -27,6 +27,8 @@ void natt_session_opened(struct spinat *engine, const struct view *view)
 	};
 	number = ike_find(
 	    &engine->ikes, &query, key_hash(&engine->ikes.seed, &query.key));
-	if (number != 0)
-		engine->ikes.sas[number].floated = true;
+	if (number == 0 || engine->ikes.sas[number].floated)
+		return;
+	engine->ikes.sas[number].floated = true;
+	memo_ike_changed(engine, number);
 }

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making a record again from what was written down of it.
+ *
+ * A memo comes from a file: every value is checked before it is used, and the
+ * checks know what a record can be at all (a state that its counters belie is
+ * as wrong as one that does not exist).
+ */
+#include <errno.h>
+
+#include "core.h"
+#include "ipsec/association.h"
+#include "lifetime.h"
+#include "timers.h"
+
+/* Older than this is as old as this: ticks are told apart over 9 years, stamps
+ * over 26 days, and nothing waits longer than SPINAT_TIMEOUT_MAX. */
+#define AGE_MAX  (365 * 24 * 3600 * SPINAT_SECOND)
+#define IDLE_MAX (SPINAT_TIMEOUT_MAX + 24 * 3600 * SPINAT_SECOND)
+
+#define PACKETS_MAX ((UINT64_C(1) << (64 - TICK_STAMP_BITS)) - 1)
+
+static tick tick_before(
+    const struct spinat *engine, spinat_time span, spinat_time longest)
+{
+	return engine->tick -
+	    (tick)((span < longest ? span : longest) >> TICK_SHIFT);
+}
+
+static tick created_at(
+    const struct spinat *engine, const struct spinat_memo *memo)
+{
+	return tick_before(engine, memo->age, AGE_MAX);
+}
+
+/* The last packet of a side; of one that is yet to speak: when it was made. */
+static tick last_of(const struct spinat *engine, const struct spinat_memo *memo,
+    enum spinat_side side)
+{
+	return memo->packets[side] == 0
+	    ? created_at(engine, memo)
+	    : tick_before(engine, memo->idle[side], IDLE_MAX);
+}
+
+/* -------------------------------------------------------------- checking */
+
+static bool sides_are_possible(const struct spinat_memo *memo)
+{
+	for (int side = 0; side < 2; side++) {
+		const bool spoke = memo->packets[side] != 0;
+		if (spoke != (memo->idle[side] != SPINAT_NEVER) ||
+		    (!spoke && memo->bytes[side] != 0) ||
+		    memo->packets[side] > PACKETS_MAX)
+			return false;
+		if (spoke &&
+		    (memo->idle[side] < 0 || memo->idle[side] > memo->age))
+			return false;
+	}
+	return memo->age >= 0 && memo->age != SPINAT_NEVER;
+}
+
+static bool esp_is_possible(const struct spinat_memo *memo)
+{
+	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
+
+	return be32_to_host(memo->spi) > ESP_SPI_RESERVED &&
+	    (inward ? memo->state == SPINAT_MEMO_BOUND ||
+			memo->state == SPINAT_MEMO_CONFIRMED
+		    : memo->state == SPINAT_MEMO_UNPAIRED ||
+			memo->state == SPINAT_MEMO_PAIRED) &&
+	    memo->packets[inward ? SPINAT_INSIDE : SPINAT_OUTSIDE] == 0;
+}
+
+static bool ike_is_possible(const struct spinat_memo *memo)
+{
+	const bool both = memo->packets[SPINAT_INSIDE] != 0 &&
+	    memo->packets[SPINAT_OUTSIDE] != 0;
+
+	if ((memo->version != 1 && memo->version != 2) ||
+	    memo->protected_from > 3 || ike_spi_is_zero(memo->initiator_spi) ||
+	    memo->packets[0] > UINT32_MAX || memo->packets[1] > UINT32_MAX)
+		return false;
+	switch (memo->state) {
+	case SPINAT_MEMO_UNANSWERED:
+		return !both && memo->protected_from != 3;
+	case SPINAT_MEMO_HALF_OPEN:
+		return both && memo->protected_from != 3;
+	case SPINAT_MEMO_ESTABLISHED:
+		return both && memo->protected_from == 3;
+	default:
+		return false;
+	}
+}
+
+static int check(const struct spinat *engine, const struct spinat_memo *memo)
+{
+	if (memo->gone || memo->kind >= SPINAT_MEMO_KINDS ||
+	    be32_is_zero(memo->inside) || be32_is_zero(memo->public_address) ||
+	    be32_is_zero(memo->remote) ||
+	    be32_equal(memo->inside, memo->remote) ||
+	    be32_equal(memo->inside, memo->public_address) ||
+	    !sides_are_possible(memo))
+		return -EINVAL;
+	if (memo->kind == SPINAT_MEMO_IKE ? !ike_is_possible(memo)
+					  : !esp_is_possible(memo))
+		return -EINVAL;
+	if (!engine_is_public(engine, memo->public_address, NULL) ||
+	    engine_is_public(engine, memo->remote, NULL) != memo->hairpin)
+		return -EADDRNOTAVAIL;
+	if (engine_inside_policy(engine, memo->inside) != SPINAT_REASON_NONE &&
+	    !redirect_is_ipsec_host(&engine->redirects, memo->inside,
+		memo->public_address, memo->remote))
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+static enum spinat_timeout timeout_of(const struct spinat_memo *memo)
+{
+	switch (memo->state) {
+	case SPINAT_MEMO_UNANSWERED:
+		return SPINAT_TIMEOUT_IKE_UNANSWERED;
+	case SPINAT_MEMO_HALF_OPEN:
+		return SPINAT_TIMEOUT_IKE_HALF_OPEN;
+	case SPINAT_MEMO_ESTABLISHED:
+		return SPINAT_TIMEOUT_IKE;
+	case SPINAT_MEMO_UNPAIRED:
+		return SPINAT_TIMEOUT_ESP_UNPAIRED;
+	default:
+		return SPINAT_TIMEOUT_ESP;
+	}
+}
+
+static tick later(tick a, tick b)
+{
+	return (int32_t)(a - b) > 0 ? a : b;
+}
+
+/* What lifetime.c would say of it, but before it is there. */
+static bool is_over(const struct spinat *engine, const struct spinat_memo *memo)
+{
+	const enum spinat_timeout timeout = timeout_of(memo);
+	tick last = later(last_of(engine, memo, SPINAT_INSIDE),
+	    last_of(engine, memo, SPINAT_OUTSIDE));
+
+	if (timeout == SPINAT_TIMEOUT_IKE || timeout == SPINAT_TIMEOUT_ESP) {
+		const uint32_t peer = peer_find(&engine->peers, memo->inside,
+		    memo->public_address, memo->remote);
+		if (peer != 0)
+			last =
+			    later(last, lifetime_peer_activity(engine, peer));
+	}
+	return (int32_t)(last + engine->timeouts[timeout] - engine->tick) <= 0;
+}
+
+/* ---------------------------------------------------------------- making */
+
+static uint32_t open_peer(struct spinat *engine, const struct spinat_memo *memo)
+{
+	const tick created = created_at(engine, memo);
+	const uint32_t number = peer_open(&engine->peers, memo->inside,
+	    memo->public_address, memo->remote, created);
+	struct peer *peer = &engine->peers.peers[number];
+
+	if (number == 0)
+		return 0;
+	/* As old as the oldest of what belongs to it. */
+	if ((int32_t)(created - peer->created) < 0)
+		peer->created = created;
+	/* Rules are the configuration's, not the journal's. */
+	if (redirect_is_ipsec_host(&engine->redirects, memo->inside,
+		memo->public_address, memo->remote))
+		peer->redirected = 1;
+	return number;
+}
+
+static void fill_flow(const struct spinat *engine,
+    const struct spinat_memo *memo, struct flow *flow)
+{
+	static const uint8_t states[] = {
+	    [SPINAT_MEMO_UNPAIRED] = FLOW_UNPAIRED,
+	    [SPINAT_MEMO_PAIRED] = FLOW_PAIRED,
+	    [SPINAT_MEMO_BOUND] = FLOW_BOUND,
+	    [SPINAT_MEMO_CONFIRMED] = FLOW_CONFIRMED,
+	};
+	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
+
+	for (int side = 0; side < 2; side++) {
+		flow->side[side].remote = memo->remote;
+		flow->side[side].ids.spi = memo->spi;
+	}
+	flow->side[SPINAT_INSIDE].local = memo->inside;
+	flow->side[SPINAT_OUTSIDE].local = memo->public_address;
+	flow->protocol = IPPROTO_ESP;
+	flow->key_kind = inward ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
+	flow->flags = memo->hairpin && !inward ? FLOW_HAIRPIN : 0;
+	flow->origin = inward ? SPINAT_OUTSIDE : SPINAT_INSIDE;
+	flow->state = states[memo->state];
+	flow->highest_sequence = memo->highest_sequence;
+	flow->created = created_at(engine, memo);
+	flow_set_deltas(flow);
+}
+
+static void fill_counters(
+    struct spinat *engine, const struct spinat_memo *memo, uint32_t number)
+{
+	for (int side = 0; side < 2; side++) {
+		const tick last = last_of(engine, memo, (enum spinat_side)side);
+		struct flow_counter *counter =
+		    &engine->table.counters[side][number];
+		if (memo->packets[side] == 0)
+			continue;
+		counter->bytes = memo->bytes[side];
+		counter->packets_stamp = memo->packets[side]
+			<< TICK_STAMP_BITS |
+		    (last & TICK_STAMP_MASK);
+	}
+}
+
+/* An outbound SPI is told from others by its inside host, an inbound one by
+ * the public address. */
+static bool flow_is_there(const struct spinat *engine, const struct flow *flow)
+{
+	const struct key key = flow_key(flow, flow->origin);
+
+	return flow_table_find(&engine->table, &key,
+		   key_hash(&engine->table.seed, &key)) != 0;
+}
+
+static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
+{
+	struct flow_table *table = &engine->table;
+	struct flow made = {0};
+	uint32_t peer, number;
+
+	fill_flow(engine, memo, &made);
+	if (flow_is_there(engine, &made))
+		return -EEXIST;
+	peer = open_peer(engine, memo);
+	if (peer == 0)
+		return -ENOSPC;
+	if (association_surplus_flow(engine, peer, flow_kind(&made)) != 0)
+		goto full;
+	number = flow_table_take(table);
+	if (number == 0)
+		goto full;
+	made.peer = peer;
+	if (engine->peers.peers[peer].redirected)
+		made.flags |= FLOW_REDIRECTED;
+	table->flows[number] = made;
+	if (!flow_table_publish(table, number)) {
+		flow_table_put_back(table, number);
+		goto full;
+	}
+	fill_counters(engine, memo, number);
+	association_add_flow(engine, number);
+	if (memo->kind == SPINAT_MEMO_ESP_IN)
+		association_paired(engine, peer);
+	timers_flow_changed(engine, number);
+	engine->stats.flows_created++;
+	return 0;
+full:
+	peer_close_if_empty(&engine->peers, peer);
+	return -ENOSPC;
+}
+
+static bool ike_is_there(
+    const struct spinat *engine, const struct spinat_memo *memo)
+{
+	const struct ike_query query = {
+	    .key = ike_key(
+		memo->public_address, memo->remote, memo->initiator_spi),
+	    .inside = memo->inside,
+	    .responder = memo->responder_spi,
+	    .exact = true,
+	};
+
+	return ike_find(&engine->ikes, &query,
+		   key_hash(&engine->ikes.seed, &query.key)) != 0;
+}
+
+static int restore_ike(struct spinat *engine, const struct spinat_memo *memo)
+{
+	struct ike_sa *sa;
+	uint32_t peer, number;
+
+	if (ike_is_there(engine, memo))
+		return -EEXIST;
+	peer = open_peer(engine, memo);
+	if (peer == 0)
+		return -ENOSPC;
+	number = association_surplus_ike(engine, peer) != 0
+	    ? 0
+	    : ike_open(&engine->ikes, memo->public_address, memo->remote,
+		  memo->initiator_spi);
+	if (number == 0) {
+		peer_close_if_empty(&engine->peers, peer);
+		return -ENOSPC;
+	}
+	sa = &engine->ikes.sas[number];
+	sa->inside = memo->inside;
+	sa->peer = peer;
+	memcpy(sa->responder, memo->responder_spi, 8);
+	sa->created = created_at(engine, memo);
+	for (int side = 0; side < 2; side++) {
+		sa->packets[side] = (uint32_t)memo->packets[side];
+		sa->last[side] = last_of(engine, memo, (enum spinat_side)side);
+	}
+	sa->version = memo->version;
+	/* The memo's numbers begin with these three. */
+	static_assert((int)SPINAT_MEMO_UNANSWERED == (int)IKE_UNANSWERED &&
+		(int)SPINAT_MEMO_HALF_OPEN == (int)IKE_HALF_OPEN &&
+		(int)SPINAT_MEMO_ESTABLISHED == (int)IKE_ESTABLISHED,
+	    "a memo's state of an IKE SA is the record's");
+	sa->state = memo->state;
+	sa->protected_from = memo->protected_from;
+	sa->inside_initiated = memo->inside_initiated;
+	sa->floated = memo->floated;
+	association_add_ike(engine, number);
+	if (sa->state == IKE_ESTABLISHED)
+		association_paired(engine, peer);
+	timers_ike_changed(engine, number);
+	return 0;
+}
+
+int spinat_restore(
+    struct spinat *engine, spinat_time now, const struct spinat_memo *memo)
+{
+	int result;
+
+	core_set_now(engine, now);
+	result = check(engine, memo);
+	if (result != 0)
+		return result;
+	if (is_over(engine, memo))
+		return -ETIME;
+	result = memo->kind == SPINAT_MEMO_IKE ? restore_ike(engine, memo)
+					       : restore_flow(engine, memo);
+	if (result != 0)
+		return result;
+	engine->memos.has_restored = true;
+	engine->memos.restored = engine->tick;
+	return 0;
+}

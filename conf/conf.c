@@ -28,6 +28,7 @@ void conf_init(struct conf *conf)
 	/* Without memory these stay NULL: conf_check() tells. */
 	conf->control_socket = strdup(CONF_DEFAULT_SOCKET);
 	conf->pid_file = strdup(CONF_DEFAULT_PID_FILE);
+	conf->journal = strdup(CONF_DEFAULT_JOURNAL);
 	conf->log_target = strdup("syslog");
 }
 
@@ -40,6 +41,7 @@ void conf_free(struct conf *conf)
 	free(conf->redirect_places);
 	free(conf->control_socket);
 	free(conf->pid_file);
+	free(conf->journal);
 	free(conf->log_target);
 	memset(conf, 0, sizeof(*conf));
 }
@@ -91,6 +93,7 @@ int conf_copy(struct conf *copy, const struct conf *conf)
 	copy->sources = NULL;
 	copy->source_count = 0;
 	copy->control_socket = copy->pid_file = copy->log_target = NULL;
+	copy->journal = NULL;
 	done = copy_array(&redirects, conf->redirects, conf->redirect_count,
 	    sizeof(conf->redirects[0]));
 	done = done &&
@@ -101,6 +104,7 @@ int conf_copy(struct conf *copy, const struct conf *conf)
 	done = done && copy_sources(copy, conf) &&
 	    copy_string(&copy->control_socket, conf->control_socket) &&
 	    copy_string(&copy->pid_file, conf->pid_file) &&
+	    copy_string(&copy->journal, conf->journal) &&
 	    copy_string(&copy->log_target, conf->log_target);
 	if (done)
 		return 0;

@@ -16,8 +16,12 @@
 
 #define CONF_DEFAULT_SOCKET   "/run/spinat/spinatd.sock"
 #define CONF_DEFAULT_PID_FILE "/run/spinat/spinatd.pid"
+#define CONF_DEFAULT_JOURNAL  "/var/lib/spinat/journal.db"
 #define CONF_MAX_REDIRECTS    4096u
 #define CONF_OPTION_MAX       64 /* rows of the option table at most */
+
+/** Instead of a journal's path. */
+#define CONF_NO_JOURNAL "off"
 
 /** Where something was said: conf.sources[source], line and column from 1;
  * line 0: on the command line (the source is then "--NAME"). */
@@ -46,6 +50,7 @@ struct conf {
 
 	char *control_socket;
 	char *pid_file;
+	char *journal;    /* a path, or CONF_NO_JOURNAL */
 	bool log;         /* statistics and flows to syslog, as natd's log */
 	bool log_denied;  /* dropped packets too, rate limited */
 	bool verbose;     /* stay in the foreground, log to stderr */

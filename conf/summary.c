@@ -2,6 +2,8 @@
 /*
  * In plain words what a configuration would do.
  */
+#include <string.h>
+
 #include "conf/conf.h"
 #include "conf/redirect.h"
 #include "conf/values.h"
@@ -92,6 +94,11 @@ static void print_ipsec(const struct conf *conf, FILE *out)
 	    conf->engine.max_peers, conf->engine.max_ike, conf->engine.max_spis,
 	    format_duration(timeouts[SPINAT_TIMEOUT_ESP]).text,
 	    format_duration(timeouts[SPINAT_TIMEOUT_IKE]).text);
+	if (strcmp(conf->journal, CONF_NO_JOURNAL) == 0)
+		fprintf(out, "           forgotten by a restart\n");
+	else
+		fprintf(out, "           kept over a restart in %s\n",
+		    conf->journal);
 }
 
 void conf_print_summary(const struct conf *conf, FILE *out)

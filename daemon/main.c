@@ -26,6 +26,7 @@
 #include "daemon/control.h"
 #include "daemon/events.h"
 #include "daemon/follow.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/memory.h"
@@ -52,6 +53,7 @@ struct daemon {
 	struct events events;
 	struct memory memory;
 	struct spinat *engine;
+	struct journal *journal;
 	const struct backend_ops *ops;
 	struct backend *backend;
 	struct event_base *base;
@@ -215,6 +217,16 @@ static int add_redirects(struct daemon *daemon, struct error *error)
 	return 0;
 }
 
+/** Rules are there already: what they make of a host is not in the journal. */
+static int read_journal(struct daemon *daemon, struct error *error)
+{
+	(void)error;
+	if (strcmp(daemon->conf.journal, CONF_NO_JOURNAL) != 0)
+		journal_open(
+		    &daemon->journal, daemon->conf.journal, daemon->engine);
+	return 0;
+}
+
 static int open_backend(struct daemon *daemon, struct error *error)
 {
 	return daemon->ops->open(&daemon->backend, &daemon->conf, error);
@@ -296,6 +308,14 @@ static int reduce_privileges(struct daemon *daemon, struct error *error)
 	return privilege_reduce(error);
 }
 
+/** Last: its thread has the capabilities that are left. */
+static int write_journal(struct daemon *daemon, struct error *error)
+{
+	(void)error;
+	journal_start(daemon->journal, daemon->base);
+	return 0;
+}
+
 static const struct step {
 	int (*take)(struct daemon *daemon, struct error *error);
 	enum exit_code failure;
@@ -309,12 +329,14 @@ static const struct step {
     {complete_configuration, EXIT_USAGE},
     {make_engine, EXIT_RUN_TIME},
     {add_redirects, EXIT_USAGE},
+    {read_journal, EXIT_RUN_TIME},
     {open_backend, EXIT_RUN_TIME},
     {open_loop, EXIT_RUN_TIME},
     {follow_address, EXIT_RUN_TIME},
     {open_control, EXIT_RUN_TIME},
     {install_firewall, EXIT_RUN_TIME},
     {reduce_privileges, EXIT_RUN_TIME},
+    {write_journal, EXIT_RUN_TIME},
 };
 
 static enum exit_code take(struct daemon *daemon, const struct step *step)
@@ -388,6 +410,7 @@ static enum exit_code stop(struct daemon *daemon, enum exit_code code)
 
 	background_notify("STOPPING=1");
 	code = leave_firewall(daemon, code);
+	journal_close(daemon->journal);
 	control_close(daemon->control);
 	follow_close(daemon->follow);
 	loop_close(daemon->loop);

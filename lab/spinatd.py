@@ -45,8 +45,10 @@ class Spinatd(Nat):
         self.config = self.dir / "spinat.conf"
         self.socket = self.dir / "control"
         self.log = self.dir / "spinatd.log"
+        self.journal = self.dir / "journal.db"
         self.process: subprocess.Popen[str] | None = None
         self._crashed = False
+        self._log_begin = 0
         topology.run.defer(self._end)
 
     def lines(self, timers: Timers = DEFAULT) -> list[str]:
@@ -60,6 +62,7 @@ class Spinatd(Nat):
             "verbose": "yes",
             "control_socket": str(self.socket),
             "pid_file": str(self.dir / "pid"),
+            "journal": str(self.journal),
         }
         if timers.udp is not None:
             options["timeout_udp"] = str(timers.udp)
@@ -72,11 +75,16 @@ class Spinatd(Nat):
                 lines.append(f"{name} {one}".rstrip())
         return lines
 
-    def start(self, timers: Timers = DEFAULT) -> None:
+    def start(self, timers: Timers = DEFAULT, resume: bool = False) -> None:
+        """Begin without any state, or with `resume` as a user's restart does: with the journal there is."""
         assert self.process is None, "spinatd runs already"
+        if not resume:
+            for old in self.dir.glob("journal.db*"):
+                old.unlink()
         self.timers = timers
         self.config.write_text("\n".join(self.lines(timers)) + "\n")
         self.socket.unlink(missing_ok=True)
+        self._log_begin = self.log.stat().st_size if self.log.exists() else 0
         # (A sanitizer build ends at the first finding, so that stop() or start() sees it.)
         environment = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"} | dict(os.environ)
         self.process = self.gw.start(
@@ -92,6 +100,10 @@ class Spinatd(Nat):
                 self.kill()
                 raise SpinatdFailed(f"spinatd's control socket does not answer\n{tail(self.log)}")
             time.sleep(0.05)
+
+    def said(self) -> str:
+        """What it logged since it was last started."""
+        return self.log.read_bytes()[self._log_begin :].decode()
 
     def stop(self) -> None:
         """A clean stop: SIGTERM.  The daemon takes its rules away itself."""

@@ -273,6 +273,9 @@ static const struct {
     {"control_socket /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	"f:1:16: the path is too long; at most 107 characters fit"},
+    {"journal",
+	"f:1:8: a path is missing; right would be \"journal "
+	"/var/lib/spinat/journal.db\""},
     {"pid_file",
 	"f:1:9: a path is missing; right would be \"pid_file "
 	"/run/spinat/spinatd.pid\""},
@@ -365,6 +368,7 @@ static void test_right_values(void **state)
 	    "backend tun\nqueue 0\nport_range 2000-2999\nmax_flows 7\n"
 	    "max_ike 8\nmax_associations 9\nmax_fragments 10\n"
 	    "control_socket /tmp/with space\npid_file /tmp/pid\n"
+	    "journal off\njournal /tmp/a journal\n"
 	    "log_target journal\ntimeout_udp 90\ntimeout_tcp 3h\n"
 	    "timeout_icmp 61s\ntimeout_other 2m\ntimeout_esp 7d");
 	assert_string_equal(conf.interface, "eth0");
@@ -392,6 +396,7 @@ static void test_right_values(void **state)
 	assert_int_equal(conf.engine.max_fragments, 10);
 	assert_string_equal(conf.control_socket, "/tmp/with space");
 	assert_string_equal(conf.pid_file, "/tmp/pid");
+	assert_string_equal(conf.journal, "/tmp/a journal");
 	assert_string_equal(conf.log_target, "journal");
 	assert_int_equal(
 	    conf.engine.timeouts[SPINAT_TIMEOUT_UDP], 90 * SPINAT_SECOND);

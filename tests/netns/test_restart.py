@@ -1,0 +1,219 @@
+"""Stop and start, crash and start: what the outside sends next reaches its host, though nobody inside has spoken."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sqlite3
+import struct
+import time
+from typing import Callable, Iterator
+
+import pytest
+from conftest import Start
+from esp_host import EspHost, connect
+from scapy.layers.inet import IP, UDP
+from scapy.packet import Raw
+from test_ipsec import address, ping
+from wire import watch, wrong_checksums
+
+from lab.spinatd import Spinatd
+from lab.topology import Topology
+
+Restart = Callable[[Spinatd], None]
+SETTLE = 0.5  # seconds: more than the journal lags behind
+
+
+def stop_and_start(spinat: Spinatd) -> None:
+    """At once after the last packet: a clean stop writes all there is."""
+    spinat.stop()
+    spinat.start(resume=True)
+
+
+def crash_and_start(spinat: Spinatd) -> None:
+    time.sleep(SETTLE)
+    spinat.kill()
+    spinat.start(resume=True)
+
+
+@pytest.fixture(params=[stop_and_start, crash_and_start], ids=["stop", "crash"])
+def restart(request: pytest.FixtureRequest) -> Restart:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def peers(topology: Topology) -> Iterator[dict[str, EspHost]]:
+    """An ESP end point on each IPsec host."""
+    hosts = {role: EspHost(topology, role) for role in ("c1", "c2", "g1", "g2")}
+    yield hosts
+    for host in hosts.values():
+        host.close()
+
+
+class IkeEnd:
+    """IKE by hand: a header, and what stands for an encrypted payload."""
+
+    def __init__(self, topology: Topology, role: str) -> None:
+        self.source = address(role)
+        self._raw = topology[role].socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        # So that no "port unreachable" answers.
+        self._port = topology[role].socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        topology[role].inside(lambda: self._port.bind((self.source, 500)))
+        self._port.settimeout(2)
+
+    def send(self, to: str, initiator: bytes, responder: bytes, exchange: int, flags: int, payload: int = 46) -> bytes:
+        data = initiator + responder + bytes([payload, 0x20, exchange, flags]) + struct.pack("!II", 1, 60) + bytes(32)
+        self._raw.sendto(bytes(IP(src=self.source, dst=to) / UDP(sport=500, dport=500) / Raw(data)), (to, 0))
+        return data
+
+    def receive(self) -> bytes:
+        return self._port.recv(2000)
+
+    def close(self) -> None:
+        self._raw.close()
+        self._port.close()
+
+
+@pytest.fixture
+def ike(topology: Topology) -> Iterator[dict[str, IkeEnd]]:
+    ends = {role: IkeEnd(topology, role) for role in ("c1", "c2", "g1")}
+    yield ends
+    for end in ends.values():
+        end.close()
+
+
+def establish(ike: dict[str, IkeEnd], client: str, public: str, initiator: bytes, responder: bytes) -> None:
+    """IKE_SA_INIT and IKE_AUTH with g1."""
+    gateway, nothing = address("g1"), bytes(8)
+    for role, to, known, exchange, flags, payload in (
+        (client, gateway, nothing, 34, 0x08, 33),
+        ("g1", public, responder, 34, 0x20, 33),
+        (client, gateway, responder, 35, 0x08, 46),
+        ("g1", public, responder, 35, 0x20, 46),
+    ):
+        sent = ike[role].send(to, initiator, known, exchange, flags, payload)
+        assert ike[client if role == "g1" else "g1"].receive() == sent
+
+
+def test_the_gateway_speaks_first_after_a_restart(
+    topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str, restart: Restart
+) -> None:
+    """Two clients of two gateways; then each gateway pings first, and not one of its packets is lost."""
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    connect(peers["c2"], peers["g2"], public, 0x1002, 0x2002)
+    assert ping(topology["c1"], "10.2.0.1") == ping(topology["c2"], "10.2.0.2") == 3
+    restart(spinat)
+    assert "tunnels back: 2 (IKE SAs: 0, SPIs out: 2, in: 2)" in spinat.said()
+    with watch(topology, "ip proto 50") as wire:
+        assert ping(topology["g1"], "10.1.0.1") == ping(topology["g2"], "10.1.0.2") == 3
+    assert wrong_checksums(wire.packets) == [] and wire.leaked == []
+    for role in ("c1", "c2", "g1", "g2"):
+        assert set(peers[role].seen) <= {"sent", "accepted"}, peers[role].seen
+    reasons = [one["reason"] for one in spinat.show_json("stats")["reasons"]]
+    assert "esp-unknown" not in reasons and "esp-ambiguous" not in reasons
+
+
+def test_two_clients_of_one_gateway_after_a_restart(
+    topology: Topology,
+    spinat: Spinatd,
+    peers: dict[str, EspHost],
+    ike: dict[str, IkeEnd],
+    public: str,
+    restart: Restart,
+) -> None:
+    """Nothing but what was learnt tells their inbound SPIs apart."""
+    for client, spi in (("c1", 0x2001), ("c2", 0x2002)):
+        establish(ike, client, public, client.encode() * 4, b"gateway1")
+        connect(peers[client], peers["g1"], public, spi - 0x1000, spi)
+        assert ping(topology[client], "10.2.0.1") == 3
+    restart(spinat)
+    assert ping(topology["g1"], "10.1.0.1") == ping(topology["g1"], "10.1.0.2") == 3
+    for role in ("c1", "c2"):
+        assert set(peers[role].seen) <= {"sent", "accepted"}, peers[role].seen
+
+
+def test_ike_and_new_spis_after_a_restart(
+    topology: Topology,
+    spinat: Spinatd,
+    peers: dict[str, EspHost],
+    ike: dict[str, IkeEnd],
+    public: str,
+    restart: Restart,
+) -> None:
+    """Only IKE was seen: after the restart the gateway's DPD arrives, and so does the first ESP there ever was."""
+    establish(ike, "c1", public, b"client-1", b"gateway1")
+    restart(spinat)
+    assert "tunnels back: 1 (IKE SAs: 1, SPIs out: 0, in: 0)" in spinat.said()
+    sent = ike["g1"].send(public, b"client-1", b"gateway1", 37, 0x00)
+    assert ike["c1"].receive() == sent
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    assert ping(topology["g1"], "10.1.0.1") == 3
+    assert peers["c2"].seen["unknown-spi"] == 0
+
+
+def test_restart_after_restart(
+    topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str
+) -> None:
+    """A journal that was read back is written anew: each generation is as good as the first."""
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    assert ping(topology["c1"], "10.2.0.1") == 3
+    for turn in (stop_and_start, crash_and_start, crash_and_start, stop_and_start):
+        turn(spinat)
+        assert "tunnels back: 1 " in spinat.said()
+    assert ping(topology["g1"], "10.1.0.1") == 3
+
+
+def test_without_a_journal_a_restart_forgets(
+    topology: Topology, start: Start, peers: dict[str, EspHost], public: str
+) -> None:
+    """The control of the tests above."""
+    spinat = start(journal="off")
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    assert ping(topology["c1"], "10.2.0.1") == 3
+    stop_and_start(spinat)
+    assert ping(topology["g1"], "10.1.0.1") == 0
+    assert not spinat.journal.exists()
+
+
+@pytest.mark.parametrize("damage", ["junk", "truncated", "empty", "flipped"])
+def test_a_damaged_journal_is_set_aside(
+    topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str, damage: str
+) -> None:
+    """It starts, says so, keeps the damaged file, and the next restart is fine again."""
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    assert ping(topology["c1"], "10.2.0.1") == 3
+    spinat.stop()
+    whole = spinat.journal.read_bytes()
+    spinat.journal.write_bytes(
+        {
+            "junk": bytes(range(256)) * 64,
+            "truncated": whole[: len(whole) // 2],
+            "empty": b"",
+            "flipped": whole[:4096] + bytes(byte ^ 0x55 for byte in whole[4096:8192]) + whole[8192:],
+        }[damage]
+    )
+    spinat.start(resume=True)
+    log = spinat.said()
+    kept = list(spinat.dir.glob("journal.db.damaged-*"))
+    if damage == "empty":  # nothing is wrong with it
+        assert kept == [] and "holds nothing to bring back" in log
+    else:
+        assert len(kept) == 1 and f"was damaged and is now {kept[0]}" in log
+    assert ping(topology["c1"], "10.2.0.1") == 3
+    stop_and_start(spinat)
+    assert ping(topology["g1"], "10.1.0.1") == 3
+
+
+def test_the_journal_is_its_owner_s_alone(spinat: Spinatd) -> None:
+    time.sleep(SETTLE)
+    for path in spinat.dir.glob("journal.db*"):
+        assert path.stat().st_mode & 0o777 == 0o600, path
+    # Another one does not start to write into it, nor refuse to start.
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        sqlite3.connect(spinat.journal, timeout=0).execute("SELECT * FROM record").fetchall()
+
+
+def test_an_unusable_journal_is_no_obstacle(topology: Topology, start: Start) -> None:
+    spinat = start(journal="/proc/spinat/journal.db")
+    assert re.search(r"journal: /proc/spinat.*going on without a journal", spinat.said())

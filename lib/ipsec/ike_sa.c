@@ -3,8 +3,13 @@
 
 #include "packet/header.h"
 
-/* IKEv1: the message's payloads are encrypted.  IKEv2: who sends it. */
-enum { IKE1_FLAG_ENCRYPTED = 0x01, IKE2_FLAG_INITIATOR = 0x08 };
+/* IKEv1: the message's payloads are encrypted.  IKEv2: who sends it, and
+ * whether as an answer. */
+enum {
+	IKE1_FLAG_ENCRYPTED = 0x01,
+	IKE2_FLAG_INITIATOR = 0x08,
+	IKE2_FLAG_RESPONSE = 0x20
+};
 /* IKEv2 payloads that hold everything else encrypted (RFC 7296 3.14, 7383). */
 enum { IKE2_ENCRYPTED = 46, IKE2_ENCRYPTED_FRAGMENT = 53 };
 
@@ -52,6 +57,7 @@ bool ike_parse(
 		    (message->flags & IKE1_FLAG_ENCRYPTED) != 0;
 		message->from_initiator_known = false;
 		message->from_initiator = false;
+		message->is_response = false;
 	} else {
 		message->initial = ike_spi_is_zero(message->responder) &&
 		    message->exchange == IKE2_SA_INIT;
@@ -61,6 +67,8 @@ bool ike_parse(
 		message->from_initiator_known = true;
 		message->from_initiator =
 		    (message->flags & IKE2_FLAG_INITIATOR) != 0;
+		message->is_response =
+		    (message->flags & IKE2_FLAG_RESPONSE) != 0;
 	}
 	return true;
 }

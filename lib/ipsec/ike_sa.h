@@ -14,6 +14,7 @@
 #include "base/wheel.h"
 #include "flow/index.h"
 #include "flow/key.h"
+#include "ipsec/exchange.h"
 
 /**
  * | state       | meaning                                   | left for       |
@@ -35,9 +36,10 @@ struct ike_sa {
 	uint8_t version;        /* major */
 	uint8_t state;          /* enum ike_state */
 	uint8_t protected_from; /* 1 << side */
-	bool inside_initiated : 1, floated : 1, live : 1;
+	bool inside_initiated : 1, floated : 1, live : 1, seen_from_start : 1;
 	/* The last message from the inside, to know it in an ICMP error. */
 	be16 sent_checksum, sent_id;
+	struct exchanges exchanges;
 	struct wheel_node timer;
 };
 
@@ -56,6 +58,7 @@ struct ike_message {
 	uint32_t message_id, length;
 	bool initial;      /* opens an IKE SA: responder's part still zero */
 	bool is_protected; /* encrypted under the SA's keys */
+	bool is_response;  /* IKEv2's flag */
 	bool from_initiator_known, from_initiator; /* IKEv2's flag */
 };
 
@@ -69,6 +72,7 @@ enum ike_exchange {
 	IKE2_AUTH = 35,
 	IKE2_CREATE_CHILD_SA = 36,
 	IKE2_INFORMATIONAL = 37,
+	IKE2_FOLLOWUP_KE = 44,
 };
 
 /** Parses the header in a UDP payload; false: it is none. */

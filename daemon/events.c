@@ -26,7 +26,8 @@ uint32_t events_init(struct events *events, const struct conf *conf)
 	};
 	if (conf->log || conf->verbose)
 		mask |= 1u << SPINAT_EVENT_CREATED | 1u << SPINAT_EVENT_BOUND |
-		    1u << SPINAT_EVENT_EXPIRED;
+		    1u << SPINAT_EVENT_CONFIRMED | 1u << SPINAT_EVENT_DOUBTED |
+		    1u << SPINAT_EVENT_REFUTED | 1u << SPINAT_EVENT_EXPIRED;
 	if (conf->log_denied)
 		mask |= 1u << SPINAT_EVENT_DROPPED;
 	return mask;
@@ -126,6 +127,9 @@ static const struct {
 } phrases[SPINAT_EVENT_KINDS] = {
     [SPINAT_EVENT_CREATED] = {LOG_LEVEL_INFO, "new"},
     [SPINAT_EVENT_BOUND] = {LOG_LEVEL_INFO, "bound"},
+    [SPINAT_EVENT_CONFIRMED] = {LOG_LEVEL_INFO, "confirmed"},
+    [SPINAT_EVENT_DOUBTED] = {LOG_LEVEL_INFO, "doubted"},
+    [SPINAT_EVENT_REFUTED] = {LOG_LEVEL_INFO, "refuted"},
     [SPINAT_EVENT_REFUSED] = {LOG_LEVEL_WARNING, "refused"},
     [SPINAT_EVENT_DROPPED] = {LOG_LEVEL_INFO, "dropped"},
     [SPINAT_EVENT_EXPIRED] = {LOG_LEVEL_INFO, "ended"},

@@ -30,6 +30,8 @@ void spinat_config_init(struct spinat_config *config)
 	config->max_spis = 1u << 16;
 	config->max_ike = 1u << 14;
 	config->max_peers = 1u << 14;
+	config->max_bindings = 2048;
+	config->max_claims = 8192;
 	config->max_fragments = 256;
 	config->max_redirects = 64;
 	for (int i = 0; i < SPINAT_TIMEOUT_COUNT; i++)
@@ -68,6 +70,10 @@ static const char *check_sizes(const struct spinat_config *config)
 		return "max_ike must be 1 to 67108864";
 	if (config->max_peers == 0 || config->max_peers > SPINAT_MAX_FLOWS)
 		return "max_associations must be 1 to 67108864";
+	if (config->max_bindings == 0 || config->max_bindings > UINT16_MAX)
+		return "max_bindings must be 1 to 65535";
+	if (config->max_claims == 0 || config->max_claims > SPINAT_MAX_FLOWS)
+		return "max_claims must be 1 to 67108864";
 	if (config->max_fragments == 0 || config->max_fragments > 65536)
 		return "max_fragments must be 1 to 65536";
 	if (config->max_redirects > 65536)

@@ -15,6 +15,7 @@
 
 #include "timers.h"
 #include "packet/parse.h"
+#include "proto/copies.h"
 #include "proto/proto.h"
 #include "proto/session.h"
 #include "verdict.h"
@@ -166,6 +167,7 @@ static SLOW_PATH void work_on_first(struct spinat *engine, struct view *view)
 {
 	const uint32_t datagram = fragment_first_seen(engine, view);
 
+	copies_none(engine);
 	fragment_first_done(engine, datagram, view, work(engine, view));
 }
 

@@ -37,6 +37,9 @@ static void lay_out(struct spinat *engine, struct arena *arena,
 	ike_table_init(&engine->ikes, arena, config->max_ike, hash_seed, now);
 	memos_init(
 	    &engine->memos, arena, config->max_flows, config->max_ike, now);
+	bindings_init(
+	    &engine->bindings, arena, config->max_bindings, config->max_claims);
+	sketch_init(&engine->sketch, arena, max_spis(config));
 	fragments_init(
 	    &engine->fragments, arena, config->max_fragments, hash_seed, now);
 }

@@ -8,9 +8,11 @@
 
 #include "flow/mapping.h"
 #include "flow/redirect.h"
+#include "ipsec/binding.h"
 #include "ipsec/ike_sa.h"
 #include "ipsec/memo.h"
 #include "ipsec/peer.h"
+#include "ipsec/sketch.h"
 #include "packet/fragment.h"
 
 #define BURST      32u /* packets hashed and prefetched together */
@@ -32,6 +34,8 @@ struct spinat {
 	struct peers peers;
 	struct ike_table ikes;
 	struct memos memos;
+	struct bindings bindings;
+	struct sketch sketch;
 	struct fragments fragments;
 	struct random random;
 	tick timers_done; /* the last tick whose timers have all fired */
@@ -42,6 +46,7 @@ struct spinat {
 	tick icmp_refilled;
 
 	struct spinat_stats stats;
+	struct copies copies; /* of the packet at work */
 	struct view views[BURST];
 };
 

@@ -4,17 +4,6 @@
 #include "ipsec/association.h"
 #include "lifetime.h"
 
-/* The state for people: an inbound SPI's confirmation is only found out when
- * somebody asks. */
-static enum flow_state state_of(const struct spinat *engine, uint32_t number)
-{
-	const struct flow *flow = &engine->table.flows[number];
-
-	if (flow->state == FLOW_BOUND && association_confirms(engine, number))
-		return FLOW_CONFIRMED;
-	return flow->state;
-}
-
 void info_of_flow(
     const struct spinat *engine, uint32_t number, struct spinat_flow_info *info)
 {
@@ -29,7 +18,7 @@ void info_of_flow(
 	    .protocol = flow->protocol,
 	    .hairpin = (flow->flags & FLOW_HAIRPIN) != 0,
 	    .redirected = (flow->flags & FLOW_REDIRECTED) != 0,
-	    .state = flow_state_name(state_of(engine, number)),
+	    .state = flow_state_name(flow->state),
 	    .inside.address = in->local,
 	    .public_end.address = out->local,
 	    .remote.address = out->remote,
@@ -191,4 +180,5 @@ void spinat_get_stats(const struct spinat *engine, struct spinat_stats *stats)
 	stats->peers = engine->peers.live;
 	stats->max_peers = engine->peers.max;
 	stats->fragments_held = engine->fragments.held;
+	stats->probation = engine->bindings.in_probation;
 }

@@ -63,6 +63,12 @@ tick lifetime_of_flow(const struct spinat *engine, uint32_t number)
 
 	if (flow_kind(flow) == SPINAT_FLOW_SESSION)
 		return last + engine->timeouts[session_timeout(flow)];
+	/* What comes from the outside alone keeps no probation alive. */
+	if (flow->state == FLOW_PROBATION)
+		return (flow->binding != 0
+			       ? engine->bindings.bindings[flow->binding].since
+			       : flow->created) +
+		    engine->timeouts[SPINAT_TIMEOUT_ESP_UNPAIRED];
 	if (flow->state == FLOW_UNPAIRED)
 		return last + engine->timeouts[SPINAT_TIMEOUT_ESP_UNPAIRED];
 	return lifetime_peer_activity(engine, flow->peer) +

@@ -67,23 +67,23 @@ static const struct {
 	"max_associations"},
     [SPINAT_REASON_CONFLICT] = {"conflict",
 	"another inside host uses this protocol with this remote"},
+    [SPINAT_REASON_BUDGET] = {"budget",
+	"more unknown SPIs or IKE cookies from one remote than are looked "
+	"into at a time"},
     [SPINAT_REASON_ESP_UNKNOWN] = {"esp-unknown",
 	"ESP of an unknown SPI from a remote that no inside host talks to: "
 	"left to the gateway"},
-    [SPINAT_REASON_ESP_AMBIGUOUS] = {"esp-ambiguous",
-	"ESP of an unknown SPI from a remote that several inside hosts talk "
-	"to"},
     [SPINAT_REASON_IKE_UNKNOWN] = {"ike-unknown",
 	"IKE of unknown cookies from a remote that no inside host talks to: "
 	"left to the gateway"},
-    [SPINAT_REASON_IKE_AMBIGUOUS] = {"ike-ambiguous",
-	"IKE of unknown cookies from a remote that several inside hosts talk "
-	"to"},
+    [SPINAT_REASON_PROVOKED] = {"provoked",
+	"what a copy of another host's packet made an inside host say"},
     [SPINAT_REASON_IDLE] = {"idle", "nothing came for its timeout"},
     [SPINAT_REASON_CLOSED] = {"closed", "both ends closed it, or one reset it"},
     [SPINAT_REASON_REMOVED] = {"removed", "its public address went away"},
     [SPINAT_REASON_EVICTED] = {"evicted",
 	"idle longest of an association that has too many"},
+    [SPINAT_REASON_MOVED] = {"moved", "its SPI was given to another host"},
 };
 static_assert(
     COUNT_OF(reasons) == SPINAT_REASON_COUNT, "every reason has a name");
@@ -118,6 +118,9 @@ static_assert(
 static const char *const events[] = {
     [SPINAT_EVENT_CREATED] = "created",
     [SPINAT_EVENT_BOUND] = "bound",
+    [SPINAT_EVENT_CONFIRMED] = "confirmed",
+    [SPINAT_EVENT_DOUBTED] = "doubted",
+    [SPINAT_EVENT_REFUTED] = "refuted",
     [SPINAT_EVENT_REFUSED] = "refused",
     [SPINAT_EVENT_DROPPED] = "dropped",
     [SPINAT_EVENT_EXPIRED] = "expired",

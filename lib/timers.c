@@ -3,6 +3,7 @@
 
 #include "event.h"
 #include "ipsec/association.h"
+#include "ipsec/confirm.h"
 #include "lifetime.h"
 
 void timers_flow_changed(struct spinat *engine, uint32_t number)
@@ -50,6 +51,9 @@ static void flow_timer(void *context, uint32_t number)
 		wheel_arm(&engine->table.wheel, number, deadline);
 		return;
 	}
+	if (flow->state == FLOW_PROBATION && flow->binding != 0 &&
+	    confirm_outlives(engine, number))
+		return;
 	timers_end_flow(engine, number,
 	    flow->state == FLOW_CLOSING || flow->state == FLOW_RESET
 		? SPINAT_REASON_CLOSED

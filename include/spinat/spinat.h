@@ -112,16 +112,17 @@ enum spinat_reason {
 	SPINAT_REASON_NO_PORTS, /* no free public port or ICMP id */
 	SPINAT_REASON_NO_IPSEC, /* the IKE or association table is full */
 	SPINAT_REASON_CONFLICT, /* another host holds this (protocol, remote) */
+	SPINAT_REASON_BUDGET, /* too many unknown SPIs or cookies of a remote */
 	/* IPsec */
-	SPINAT_REASON_ESP_UNKNOWN,   /* unknown SPI, no client of this remote */
-	SPINAT_REASON_ESP_AMBIGUOUS, /* unknown SPI, several clients */
-	SPINAT_REASON_IKE_UNKNOWN,   /* unknown cookies, no client */
-	SPINAT_REASON_IKE_AMBIGUOUS, /* unknown cookies, several clients */
+	SPINAT_REASON_ESP_UNKNOWN, /* unknown SPI, no client of this remote */
+	SPINAT_REASON_IKE_UNKNOWN, /* unknown cookies, no client */
+	SPINAT_REASON_PROVOKED,    /* a host's answer to what was a copy */
 	/* why a flow ended */
 	SPINAT_REASON_IDLE,    /* its timeout ran out */
 	SPINAT_REASON_CLOSED,  /* TCP ended by FIN from both, or RST */
 	SPINAT_REASON_REMOVED, /* its rule or public address went away */
 	SPINAT_REASON_EVICTED, /* longest idle of an association over its cap */
+	SPINAT_REASON_MOVED,   /* an inbound SPI was given to another host */
 	SPINAT_REASON_COUNT
 };
 
@@ -215,8 +216,10 @@ struct spinat_stats {
 	uint64_t verdicts[SPINAT_VERDICT_COUNT];
 	uint64_t reasons[SPINAT_REASON_COUNT];
 	uint64_t flows_created, flows_ended, emitted;
+	uint64_t copies; /* of what may be another inside host's */
 	uint32_t flows, max_flows, mappings;
 	uint32_t ike, max_ike, peers, max_peers;
+	uint32_t probation; /* inbound SPIs whose owner is not certain */
 	uint32_t fragments_held;
 	size_t memory; /* bytes handed in by the caller and used */
 };
@@ -224,6 +227,10 @@ struct spinat_stats {
 enum spinat_event_kind {
 	SPINAT_EVENT_CREATED, /* a flow or an IKE SA came to be */
 	SPINAT_EVENT_BOUND,   /* an inbound SPI or IKE SA was given to a host */
+	SPINAT_EVENT_CONFIRMED, /* an inbound SPI is certain to be its host's */
+	SPINAT_EVENT_DOUBTED,   /* ... is so no more */
+	SPINAT_EVENT_REFUTED, /* a host said that an inbound SPI is not its own
+			       */
 	SPINAT_EVENT_REFUSED, /* a new flow was refused */
 	SPINAT_EVENT_DROPPED, /* a packet was dropped */
 	SPINAT_EVENT_EXPIRED, /* a flow or an IKE SA ended */
@@ -329,6 +336,8 @@ struct spinat_config {
 	uint32_t max_ike;       /* IKE SAs at a time */
 	uint32_t max_peers;     /* {inside host, remote gateway} pairs */
 	uint32_t max_spis;      /* inbound SPIs, of max_flows */
+	uint32_t max_bindings;  /* of these, in question: up to 65535 */
+	uint32_t max_claims;    /* hosts in question for these, all told */
 	uint32_t max_fragments; /* fragmented datagrams followed at a time */
 	uint32_t max_redirects; /* static rules */
 	bool same_ports;        /* keep the inside port where it is free */

@@ -13,8 +13,9 @@ static const char *const state_names[] = {
     [FLOW_RESET] = "reset",
     [FLOW_UNPAIRED] = "unpaired",
     [FLOW_PAIRED] = "paired",
-    [FLOW_BOUND] = "bound",
+    [FLOW_PROBATION] = "probation",
     [FLOW_CONFIRMED] = "confirmed",
+    [FLOW_SHARED] = "shared",
 };
 static_assert(sizeof state_names / sizeof state_names[0] == FLOW_STATES,
     "every state has a name");
@@ -32,7 +33,9 @@ static const uint32_t allowed[FLOW_STATES] = {
     [FLOW_CLOSING] = TO(FLOW_NEW) | TO(FLOW_RESET),
     [FLOW_RESET] = TO(FLOW_ESTABLISHED) | TO(FLOW_NEW),
     [FLOW_UNPAIRED] = TO(FLOW_PAIRED),
-    [FLOW_BOUND] = TO(FLOW_CONFIRMED),
+    [FLOW_PROBATION] = TO(FLOW_CONFIRMED) | TO(FLOW_SHARED),
+    [FLOW_CONFIRMED] = TO(FLOW_PROBATION),
+    [FLOW_SHARED] = TO(FLOW_PROBATION),
 };
 
 const char *flow_state_name(enum flow_state state)

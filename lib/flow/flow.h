@@ -47,8 +47,9 @@ enum flow_flag {
  * |              |          | NEW (a fresh SYN)                              |
  * | UNPAIRED     | ESP out  | PAIRED (IKE or an inbound SPI beside it)       |
  * | PAIRED       | ESP out  | -                                              |
- * | BOUND        | ESP in   | CONFIRMED (the host answered)                  |
- * | CONFIRMED    | ESP in   | -                                              |
+ * | PROBATION    | ESP in   | CONFIRMED, SHARED (see ipsec/binding.h)        |
+ * | CONFIRMED    | ESP in   | PROBATION                                      |
+ * | SHARED       | ESP in   | PROBATION                                      |
  */
 enum flow_state {
 	FLOW_NEW,
@@ -60,8 +61,9 @@ enum flow_state {
 	FLOW_RESET,
 	FLOW_UNPAIRED,
 	FLOW_PAIRED,
-	FLOW_BOUND,
+	FLOW_PROBATION,
 	FLOW_CONFIRMED,
+	FLOW_SHARED,
 	FLOW_STATES
 };
 
@@ -74,10 +76,14 @@ struct flow {
 	uint16_t address_delta; /* outward, for the IP header's checksum */
 	uint16_t transport_delta; /* outward, for the transport's checksum */
 
-	uint8_t state;          /* enum flow_state */
-	uint8_t live;           /* 1: in the table */
-	uint16_t public_number; /* which public address its port is of */
-	uint32_t group_next;    /* MAPPED: ring; ESP: the association's list */
+	uint8_t state; /* enum flow_state */
+	uint8_t live;  /* 1: in the table */
+	union {
+		uint16_t public_number; /* sessions: whose port it has */
+		uint16_t binding;       /* ESP in: ipsec/binding.h; 0: none */
+		uint16_t awaits; /* ESP out: no inbound one is paired with it */
+	};
+	uint32_t group_next; /* MAPPED: ring; ESP: the association's list */
 	union {
 		uint32_t group_prev;       /* MAPPED */
 		uint32_t highest_sequence; /* ESP, host order */

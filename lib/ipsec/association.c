@@ -8,6 +8,11 @@ static struct peer *peer_at(struct spinat *engine, uint32_t number)
 	return &engine->peers.peers[number];
 }
 
+static struct remote *remote_of(struct spinat *engine, uint32_t peer)
+{
+	return &engine->peers.remotes.remotes[engine->peers.peers[peer].of];
+}
+
 static uint16_t *count_of(struct peer *peer, enum spinat_flow_kind kind)
 {
 	return kind == SPINAT_FLOW_ESP_IN ? &peer->in_count : &peer->out_count;
@@ -24,6 +29,18 @@ void association_add_flow(struct spinat *engine, uint32_t number)
 	memo_flow_changed(engine, number);
 }
 
+/* What is known of whose an inbound SPI is ends with it. */
+static void drop_binding(struct spinat *engine, uint32_t number)
+{
+	struct flow *flow = &engine->table.flows[number];
+
+	if (flow_kind(flow) != SPINAT_FLOW_ESP_IN || flow->binding == 0)
+		return;
+	association_leave_probation(engine, number);
+	binding_put_back(&engine->bindings, flow->binding);
+	flow->binding = 0;
+}
+
 void association_remove_flow(struct spinat *engine, uint32_t number)
 {
 	struct flow *flows = engine->table.flows;
@@ -31,6 +48,7 @@ void association_remove_flow(struct spinat *engine, uint32_t number)
 	struct peer *peer = peer_at(engine, flow->peer);
 	uint32_t *link = &peer->flows;
 
+	drop_binding(engine, number);
 	while (*link != number)
 		link = &flows[*link].group_next;
 	*link = flow->group_next;
@@ -61,29 +79,107 @@ void association_remove_ike(struct spinat *engine, uint32_t number)
 	*link = sa->next;
 	peer->ike_count--;
 	memo_ike_changed(engine, number);
+	/* What was agreed in it is as dead as it is. */
+	if (peer->ike_count == 0)
+		expect_forget(&peer->expects);
 	peer_close_if_empty(&engine->peers, sa->peer);
+}
+
+void association_enter_probation(struct spinat *engine, uint32_t number)
+{
+	const struct flow *flow = &engine->table.flows[number];
+	struct binding *binding = &engine->bindings.bindings[flow->binding];
+	struct remote *remote = remote_of(engine, flow->peer);
+
+	ENSURE(!binding->in_probation);
+	binding->next = remote->probation;
+	binding->in_probation = true;
+	remote->probation = flow->binding;
+	remote->probation_count++;
+	engine->bindings.in_probation++;
+}
+
+void association_leave_probation(struct spinat *engine, uint32_t number)
+{
+	const struct flow *flow = &engine->table.flows[number];
+	struct binding *bindings = engine->bindings.bindings;
+	struct remote *remote = remote_of(engine, flow->peer);
+	uint32_t *link = &remote->probation;
+
+	if (!bindings[flow->binding].in_probation)
+		return;
+	while (*link != flow->binding)
+		link = &bindings[*link].next;
+	*link = bindings[flow->binding].next;
+	bindings[flow->binding].in_probation = false;
+	remote->probation_count--;
+	engine->bindings.in_probation--;
+}
+
+uint32_t association_surplus_probation(struct spinat *engine, uint32_t number)
+{
+	const struct remote *remote = &engine->peers.remotes.remotes[number];
+	const struct binding *bindings = engine->bindings.bindings;
+	uint32_t oldest = 0;
+	tick oldest_tick = 0;
+
+	if (remote->probation_count < ASSOCIATION_MAX_PROBATION)
+		return 0;
+	for (uint32_t b = remote->probation; b != 0; b = bindings[b].next) {
+		const tick last = flow_table_last_any(
+		    &engine->table, bindings[b].flow, engine->tick);
+		if (bindings[b].was_confirmed)
+			continue;
+		if (oldest == 0 || (int32_t)(last - oldest_tick) <= 0) {
+			oldest = bindings[b].flow;
+			oldest_tick = last;
+		}
+	}
+	return oldest;
+}
+
+/* Not only a few packets, which may be anybody's. */
+#define USED_PACKETS 16u
+
+static bool was_used(const struct spinat *engine, uint32_t flow)
+{
+	return flow_counter_packets(
+		   &engine->table.counters[SPINAT_INSIDE][flow]) +
+	    flow_counter_packets(
+		&engine->table.counters[SPINAT_OUTSIDE][flow]) >=
+	    USED_PACKETS;
 }
 
 uint32_t association_surplus_flow(
     struct spinat *engine, uint32_t number, enum spinat_flow_kind kind)
 {
 	struct peer *peer = peer_at(engine, number);
-	uint32_t oldest = 0;
+	uint32_t oldest = 0, count = 0;
 	tick oldest_tick = 0;
+	bool oldest_used = true;
 
 	if (*count_of(peer, kind) < ASSOCIATION_MAX_SPIS)
 		return 0;
 	for (uint32_t f = peer->flows; f != 0;
 	     f = engine->table.flows[f].group_next) {
+		const struct flow *flow = &engine->table.flows[f];
 		const tick last =
 		    flow_table_last_any(&engine->table, f, engine->tick);
-		if (flow_kind(&engine->table.flows[f]) == kind &&
-		    (oldest == 0 || (int32_t)(last - oldest_tick) <= 0)) {
+		/* What is in probation has a bound of its own, and takes no
+		 * place of what is certain. */
+		if (flow_kind(flow) != kind || flow->state == FLOW_PROBATION)
+			continue;
+		const bool used = was_used(engine, f);
+		/* One that was hardly used goes before one that was. */
+		if (count++ == 0 || (oldest_used && !used) ||
+		    (oldest_used == used &&
+			(int32_t)(last - oldest_tick) <= 0)) {
 			oldest = f;
 			oldest_tick = last;
+			oldest_used = used;
 		}
 	}
-	return oldest;
+	return count < ASSOCIATION_MAX_SPIS ? 0 : oldest;
 }
 
 uint32_t association_surplus_ike(struct spinat *engine, uint32_t number)
@@ -136,10 +232,87 @@ bool association_is_paired(const struct spinat *engine, uint32_t number)
 	return false;
 }
 
-bool association_confirms(const struct spinat *engine, uint32_t number)
+static uint32_t distance(tick a, tick b)
 {
-	const struct flow *in = &engine->table.flows[number];
-	const struct peer *peer = &engine->peers.peers[in->peer];
+	const int32_t span = (int32_t)(a - b);
+
+	return span < 0 ? (uint32_t)-span : (uint32_t)span;
+}
+
+/* The outbound SPI that began nearest to a tick, of those that (do not) await
+ * an inbound one. */
+static struct flow *nearest_out(
+    struct spinat *engine, uint32_t peer, tick seen, bool awaits)
+{
+	struct flow *nearest = NULL;
+
+	for (uint32_t f = peer_at(engine, peer)->flows; f != 0;
+	     f = engine->table.flows[f].group_next) {
+		struct flow *flow = &engine->table.flows[f];
+		if (flow_kind(flow) == SPINAT_FLOW_ESP_OUT &&
+		    (flow->awaits != 0) == awaits &&
+		    (nearest == NULL ||
+			distance(flow->created, seen) <
+			    distance(nearest->created, seen)))
+			nearest = flow;
+	}
+	return nearest;
+}
+
+struct expect association_pair(struct spinat *engine, uint32_t peer, tick seen)
+{
+	struct flow *out = nearest_out(engine, peer, seen, true);
+
+	if (out != NULL)
+		out->awaits = 0;
+	return expect_close_best(&peer_at(engine, peer)->expects, seen);
+}
+
+void association_unpair(
+    struct spinat *engine, uint32_t peer, tick seen, struct expect hint)
+{
+	struct flow *out = nearest_out(engine, peer, seen, false);
+
+	if (hint.strength == EXPECT_NONE)
+		return;
+	if (out != NULL)
+		out->awaits = 1;
+	expect_reopen(&peer_at(engine, peer)->expects, hint);
+}
+
+void association_resumed(struct spinat *engine, uint32_t number)
+{
+	struct peer *peer = peer_at(engine, number);
+
+	if (peer->in_count != 0)
+		return;
+	for (uint32_t f = peer->flows; f != 0;
+	     f = engine->table.flows[f].group_next)
+		engine->table.flows[f].awaits = 1;
+	expect_open(&peer->expects, EXPECT_STRONG, peer->created);
+}
+
+/* How long before the inbound SPI of a pair the outbound one may be used, for
+ * the two to count as a pair. */
+#define PAIR_SPAN (60 * SPINAT_SECOND)
+
+bool association_awaits(const struct spinat *engine, uint32_t number, tick seen)
+{
+	for (uint32_t f = engine->peers.peers[number].flows; f != 0;
+	     f = engine->table.flows[f].group_next) {
+		const struct flow *flow = &engine->table.flows[f];
+		if (flow_kind(flow) == SPINAT_FLOW_ESP_OUT && flow->awaits &&
+		    (int32_t)(seen - flow->created) <
+			(int32_t)tick_span(PAIR_SPAN))
+			return true;
+	}
+	return false;
+}
+
+bool association_spoke_since(
+    const struct spinat *engine, uint32_t number, tick since)
+{
+	const struct peer *peer = &engine->peers.peers[number];
 	tick last;
 
 	for (uint32_t f = peer->flows; f != 0;
@@ -147,12 +320,12 @@ bool association_confirms(const struct spinat *engine, uint32_t number)
 		if (flow_kind(&engine->table.flows[f]) == SPINAT_FLOW_ESP_OUT &&
 		    flow_table_last(&engine->table, f, SPINAT_INSIDE,
 			engine->tick, &last) &&
-		    (int32_t)(last - in->created) > 0)
+		    (int32_t)(last - since) > 0)
 			return true;
 	for (uint32_t i = peer->ikes; i != 0; i = engine->ikes.sas[i].next) {
 		const struct ike_sa *sa = &engine->ikes.sas[i];
 		if ((sa->protected_from >> SPINAT_INSIDE & 1) != 0 &&
-		    (int32_t)(sa->last[SPINAT_INSIDE] - in->created) > 0)
+		    (int32_t)(sa->last[SPINAT_INSIDE] - since) > 0)
 			return true;
 	}
 	return false;
@@ -179,9 +352,9 @@ bool association_is_candidate(
 	}
 	for (uint32_t f = peer->flows; f != 0;
 	     f = engine->table.flows[f].group_next)
-		if (flow_kind(&engine->table.flows[f]) == SPINAT_FLOW_ESP_IN &&
-		    association_confirms(engine, f)) {
-			*why = "it answered on an inbound SPI";
+		if (engine->table.flows[f].state == FLOW_CONFIRMED ||
+		    engine->table.flows[f].state == FLOW_SHARED) {
+			*why = "it owns an inbound SPI";
 			return true;
 		}
 	*why = floated ? "it uses NAT traversal (UDP 4500), not raw ESP"
@@ -191,110 +364,67 @@ bool association_is_candidate(
 	return false;
 }
 
-/* The associations of a remote that `accept` takes: how many, and which of
- * them was active last. */
-static unsigned count_peers(const struct spinat *engine, be32 public_address,
-    be32 remote, be32 sender,
-    bool (*accept)(
-	const struct spinat *engine, uint32_t peer, const char **why),
-    uint32_t *latest, const char **why)
+static bool has_outbound(const struct spinat *engine, uint32_t number)
 {
-	unsigned count = 0;
-	tick latest_tick = 0;
-
-	for (uint32_t p = peer_first_of(&engine->peers, public_address, remote);
-	     p != 0; p = engine->peers.peers[p].next) {
-		const char *reason;
-		tick active;
-
-		if (be32_equal(engine->peers.peers[p].inside, sender) ||
-		    !accept(engine, p, &reason))
-			continue;
-		active = lifetime_peer_activity(engine, p);
-		if (count++ == 0 || (int32_t)(active - latest_tick) > 0) {
-			*latest = p;
-			*why = reason;
-			latest_tick = active;
-		}
-	}
-	return count;
-}
-
-static bool has_outbound(
-    const struct spinat *engine, uint32_t number, const char **why)
-{
-	*why = "the only host that sends ESP to this remote";
 	return engine->peers.peers[number].out_count != 0;
 }
 
-/* How long a new outbound SPI lets expect an inbound one: rekeying gives both
- * within a second, and traffic that answers follows soon or not at all. */
-#define EXPECT_SPAN (60 * SPINAT_SECOND)
-
-/* A host that lately began to send with an SPI newer than any it receives with:
- * the other half of that pair must be on its way. */
-static bool awaits_inbound(
-    const struct spinat *engine, uint32_t number, const char **why)
+bool association_is_one_of(
+    const struct spinat *engine, uint32_t number, enum binding_why why)
 {
-	const struct peer *peer = &engine->peers.peers[number];
-	bool has_out = false, has_in = false;
-	tick out = 0, in = 0;
+	const char *text;
 
-	if (!association_is_candidate(engine, number, why))
-		return false;
-	for (uint32_t f = peer->flows; f != 0;
-	     f = engine->table.flows[f].group_next) {
-		const struct flow *flow = &engine->table.flows[f];
-		const bool inbound = flow_kind(flow) == SPINAT_FLOW_ESP_IN;
-		bool *has = inbound ? &has_in : &has_out;
-		tick *newest = inbound ? &in : &out;
-
-		if (!*has || (int32_t)(flow->created - *newest) > 0)
-			*newest = flow->created;
-		*has = true;
-	}
-	*why = "the only candidate whose newest outbound SPI has no inbound "
-	       "one yet";
-	return has_out && engine->tick - out < tick_span(EXPECT_SPAN) &&
-	    (!has_in || (int32_t)(out - in) > 0);
+	return why == WHY_ONLY_SENDER
+	    ? has_outbound(engine, number)
+	    : association_is_candidate(engine, number, &text);
 }
 
-enum association_choice association_choose(struct spinat *engine,
-    be32 public_address, be32 remote, be32 sender, uint32_t *peer,
-    const char **why)
+/* How many of a remote's associations count, and which was active last. */
+static void count_peers(const struct spinat *engine, uint32_t first,
+    be32 sender, struct candidates *candidates)
 {
-	unsigned count = count_peers(engine, public_address, remote, sender,
-	    association_is_candidate, peer, why);
+	tick latest = 0;
+
+	candidates->count = 0;
+	for (uint32_t p = first; p != 0; p = engine->peers.peers[p].next) {
+		tick active;
+
+		if (be32_equal(engine->peers.peers[p].inside, sender) ||
+		    !association_is_one_of(engine, p, candidates->why))
+			continue;
+		active = lifetime_peer_activity(engine, p);
+		if (candidates->count++ == 0 ||
+		    (int32_t)(active - latest) > 0) {
+			candidates->latest = p;
+			latest = active;
+		}
+	}
+}
+
+struct candidates association_candidates(
+    struct spinat *engine, be32 public_address, be32 remote, be32 sender)
+{
+	const uint32_t first =
+	    peer_first_of(&engine->peers, public_address, remote);
+	struct candidates candidates = {.why = WHY_SOLE};
 	be32 inside;
 
-	if (count == 0)
-		count = count_peers(engine, public_address, remote, sender,
-		    has_outbound, peer, why);
-	if (count != 0)
-		return count == 1 ? ASSOCIATION_ONE : ASSOCIATION_SEVERAL;
-	if (!redirect_ipsec_host(
+	count_peers(engine, first, sender, &candidates);
+	if (candidates.count == 0) {
+		candidates.why = WHY_ONLY_SENDER;
+		count_peers(engine, first, sender, &candidates);
+	}
+	if (candidates.count != 0 ||
+	    !redirect_ipsec_host(
 		&engine->redirects, public_address, remote, &inside) ||
 	    be32_equal(inside, sender))
-		return ASSOCIATION_NONE;
-	*peer = peer_open(
+		return candidates;
+	candidates.latest = peer_open(
 	    &engine->peers, inside, public_address, remote, engine->tick);
-	if (*peer == 0)
-		return ASSOCIATION_NONE;
-	engine->peers.peers[*peer].redirected = 1;
-	*why = "a redirect_ipsec rule names it";
-	return ASSOCIATION_ONE;
-}
-
-enum association_choice association_choose_for_spi(struct spinat *engine,
-    be32 public_address, be32 remote, be32 sender, uint32_t *peer,
-    const char **why)
-{
-	const enum association_choice choice = association_choose(
-	    engine, public_address, remote, sender, peer, why);
-
-	if (choice == ASSOCIATION_SEVERAL &&
-	    count_peers(engine, public_address, remote, sender, awaits_inbound,
-		peer, why) == 1)
-		return ASSOCIATION_ONE;
-	return choice;
+	if (candidates.latest == 0)
+		return candidates;
+	candidates.why = WHY_RULE;
+	candidates.count = 1;
+	engine->peers.peers[candidates.latest].redirected = 1;
+	return candidates;
 }

@@ -11,8 +11,11 @@
 
 #include "engine.h"
 
-#define ASSOCIATION_MAX_SPIS 32u /* each way */
-#define ASSOCIATION_MAX_IKES 64u
+#define ASSOCIATION_MAX_SPIS 128u /* each way */
+/* Inbound SPIs of one remote in probation at a time: what somebody who forges
+ * its address can fill. */
+#define ASSOCIATION_MAX_PROBATION 64u
+#define ASSOCIATION_MAX_IKES      64u
 
 /** Hangs a filled, published ESP flow on its association (flow->peer). */
 void association_add_flow(struct spinat *engine, uint32_t flow);
@@ -27,14 +30,34 @@ uint32_t association_surplus_flow(
     struct spinat *engine, uint32_t peer, enum spinat_flow_kind kind);
 uint32_t association_surplus_ike(struct spinat *engine, uint32_t peer);
 
+/** Its place in its remote's list of SPIs in probation. */
+void association_enter_probation(struct spinat *engine, uint32_t flow);
+void association_leave_probation(struct spinat *engine, uint32_t flow);
+/** Of a remote that has as many in probation as it may: the one idle longest;
+ * else 0. */
+uint32_t association_surplus_probation(struct spinat *engine, uint32_t remote);
+
 /** An IKE SA of it was established, or an inbound SPI bound: its outbound SPIs
  * are no longer alone. */
 void association_paired(struct spinat *engine, uint32_t peer);
 bool association_is_paired(const struct spinat *engine, uint32_t peer);
 
-/** Whether the host answered since this inbound SPI was bound: with ESP, or
- * with protected IKE. */
-bool association_confirms(const struct spinat *engine, uint32_t flow_in);
+/** An inbound SPI first seen then is its own: the hint that fits best is closed
+ * and returned, and the outbound SPI that began nearest to it awaits nothing
+ * more.  association_unpair() takes that back. */
+struct expect association_pair(struct spinat *engine, uint32_t peer, tick seen);
+void association_unpair(
+    struct spinat *engine, uint32_t peer, tick seen, struct expect hint);
+/** Its IKE SA is older than what is remembered: so may its SPIs be.  What it
+ * sends with that has no inbound SPI beside it awaits one. */
+void association_resumed(struct spinat *engine, uint32_t peer);
+/** Whether it sends with an SPI that began not long before `seen`, or since,
+ * and that no inbound one is paired with. */
+bool association_awaits(const struct spinat *engine, uint32_t peer, tick seen);
+
+/** Whether the host sent ESP, or protected IKE, since that tick. */
+bool association_spoke_since(
+    const struct spinat *engine, uint32_t peer, tick since);
 
 /**
  * Whether an unknown inbound SPI of its remote may be this host's: it has an
@@ -45,25 +68,22 @@ bool association_confirms(const struct spinat *engine, uint32_t flow_in);
 bool association_is_candidate(
     const struct spinat *engine, uint32_t peer, const char **why);
 
-enum association_choice {
-	ASSOCIATION_NONE, /* nobody here talks to this remote */
-	ASSOCIATION_ONE,
-	ASSOCIATION_SEVERAL,
+/** Who may own what arrives from a remote and is not known. */
+struct candidates {
+	unsigned count;
+	uint32_t latest;      /* the one most recently active */
+	enum binding_why why; /* SOLE, ONLY_SENDER or RULE */
 };
 
-/** Who may own what arrives from a remote and is not known: the candidates; if
- * there are none, a host with nothing but an outbound SPI; else the static
- * rule's host, whose association is made.  `*peer` is set for ONE, and for
- * SEVERAL to the candidate most recently active.  `sender` (zero: none) is an
- * inside host that cannot be meant: it sent the packet itself, in a hairpin. */
-enum association_choice association_choose(struct spinat *engine,
-    be32 public_address, be32 remote, be32 sender, uint32_t *peer,
-    const char **why);
-
-/** The same for an inbound SPI: of several candidates, the only one that awaits
- * it, having begun to send with a new SPI of its own. */
-enum association_choice association_choose_for_spi(struct spinat *engine,
-    be32 public_address, be32 remote, be32 sender, uint32_t *peer,
-    const char **why);
+/** The candidates among a remote's associations; if there are none, the hosts
+ * with nothing but an outbound SPI; else the static rule's host, whose
+ * association is made.  `sender` (zero: none) is an inside host that cannot be
+ * meant: it sent the packet itself, in a hairpin. */
+struct candidates association_candidates(
+    struct spinat *engine, be32 public_address, be32 remote, be32 sender);
+/** Whether an association is one of those that association_candidates() counts:
+ * `why` is what it said. */
+bool association_is_one_of(
+    const struct spinat *engine, uint32_t peer, enum binding_why why);
 
 #endif

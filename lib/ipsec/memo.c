@@ -50,9 +50,10 @@ static enum spinat_memo_state state_of_flow(enum flow_state state)
 	switch (state) {
 	case FLOW_UNPAIRED:
 		return SPINAT_MEMO_UNPAIRED;
-	case FLOW_BOUND:
+	case FLOW_PROBATION:
 		return SPINAT_MEMO_BOUND;
 	case FLOW_CONFIRMED:
+	case FLOW_SHARED: /* of its holder: the others are found again */
 		return SPINAT_MEMO_CONFIRMED;
 	default:
 		return SPINAT_MEMO_PAIRED;

@@ -8,7 +8,7 @@ void peers_init(struct peers *peers, struct arena *arena, uint32_t max,
 	peers->max = max;
 	peers->peers = arena_take(arena, (size_t)max + 1, sizeof *peers->peers);
 	index_init(&peers->by_pair, arena, max, max);
-	index_init(&peers->by_remote, arena, max, max);
+	remotes_init(&peers->remotes, arena, max, seed);
 	hash_seed_init(&peers->seed, seed);
 }
 
@@ -22,15 +22,6 @@ static struct key pair_key(be32 inside, be32 public_address, be32 remote)
 	};
 }
 
-static struct key remote_key(be32 public_address, be32 remote)
-{
-	return (struct key){
-	    .kind = KEY_REMOTE,
-	    .local = public_address,
-	    .remote = remote,
-	};
-}
-
 static bool same_pair(const void *of, uint32_t number, const void *want)
 {
 	const struct peer *peer = &((const struct peers *)of)->peers[number];
@@ -39,15 +30,6 @@ static bool same_pair(const void *of, uint32_t number, const void *want)
 	return be32_equal(peer->inside, key->local) &&
 	    be32_equal(peer->remote, key->remote) &&
 	    peer->public_address.raw == key->ids.raw;
-}
-
-static bool same_remote(const void *of, uint32_t number, const void *want)
-{
-	const struct peer *peer = &((const struct peers *)of)->peers[number];
-	const struct key *key = want;
-
-	return be32_equal(peer->public_address, key->local) &&
-	    be32_equal(peer->remote, key->remote);
 }
 
 uint32_t peer_find(
@@ -62,45 +44,40 @@ uint32_t peer_find(
 uint32_t peer_first_of(
     const struct peers *peers, be32 public_address, be32 remote)
 {
-	const struct key key = remote_key(public_address, remote);
+	const uint32_t number =
+	    remote_find(&peers->remotes, public_address, remote);
 
-	return index_find(&peers->by_remote, key_hash(&peers->seed, &key),
-	    same_remote, peers, &key);
+	return number == 0 ? 0 : peers->remotes.remotes[number].peers;
 }
 
 /* Enters a new one at the head of its remote's list. */
-static bool enlist(struct peers *peers, uint32_t number)
+static bool enlist(struct peers *peers, uint32_t number, tick now)
 {
 	struct peer *peer = &peers->peers[number];
-	const struct key key = remote_key(peer->public_address, peer->remote);
-	const uint64_t hash = key_hash(&peers->seed, &key);
+	struct remote *remote;
 
-	peer->next =
-	    index_find(&peers->by_remote, hash, same_remote, peers, &key);
-	if (peer->next == 0)
-		return index_insert(&peers->by_remote, hash, number);
-	index_replace(&peers->by_remote, hash, peer->next, number);
+	peer->of = remote_open(
+	    &peers->remotes, peer->public_address, peer->remote, now);
+	if (peer->of == 0)
+		return false;
+	remote = &peers->remotes.remotes[peer->of];
+	peer->next = remote->peers;
+	remote->peers = number;
+	remote->peer_count++;
 	return true;
 }
 
 static void delist(struct peers *peers, uint32_t number)
 {
 	const struct peer *peer = &peers->peers[number];
-	const struct key key = remote_key(peer->public_address, peer->remote);
-	const uint64_t hash = key_hash(&peers->seed, &key);
-	const uint32_t first =
-	    peer_first_of(peers, peer->public_address, peer->remote);
+	struct remote *remote = &peers->remotes.remotes[peer->of];
+	uint32_t *link = &remote->peers;
 
-	if (first != number) {
-		uint32_t before = first;
-		while (peers->peers[before].next != number)
-			before = peers->peers[before].next;
-		peers->peers[before].next = peer->next;
-	} else if (peer->next != 0) {
-		index_replace(&peers->by_remote, hash, number, peer->next);
-	} else {
-		index_remove(&peers->by_remote, hash, number);
-	}
+	while (*link != number)
+		link = &peers->peers[*link].next;
+	*link = peer->next;
+	remote->peer_count--;
+	remote_close_if_empty(&peers->remotes, peer->of);
 }
 
 uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
@@ -132,7 +109,7 @@ uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
 	};
 	if (!index_insert(&peers->by_pair, hash, number))
 		goto full;
-	if (!enlist(peers, number)) {
+	if (!enlist(peers, number, now)) {
 		index_remove(&peers->by_pair, hash, number);
 		goto full;
 	}

@@ -4,33 +4,43 @@
  * public address.  It ties together what belongs to one tunnel: the IKE SAs and
  * the SPIs of both directions, which keep each other alive.
  *
- * It exists for as long as it has any of these.  A remote's associations are
- * found through one list, so that asking "which inside hosts may this unknown
- * SPI belong to?" costs no more than their number.
+ * It exists for as long as it has any of these.  A remote's associations form
+ * one list (ipsec/remote.h), so that asking "which inside hosts may this
+ * unknown SPI belong to?" costs no more than their number.
  */
 #ifndef SPINAT_IPSEC_PEER_H
 #define SPINAT_IPSEC_PEER_H
 
-#include "flow/index.h"
-#include "flow/key.h"
-#include "base/tick.h"
+#include "ipsec/expect.h"
+#include "ipsec/remote.h"
 
 struct peer {
 	be32 inside, public_address, remote;
-	uint32_t next;  /* of the same {public, remote}; free list */
+	uint32_t of;    /* its remote's record */
+	uint32_t next;  /* of the same remote; free list */
 	uint32_t flows; /* first SPI (flow number), by group_next */
 	uint32_t ikes;  /* first IKE SA, by its next */
 	uint16_t out_count, in_count, ike_count;
 	uint8_t live;
 	uint8_t redirected; /* a static rule names it */
 	tick created;
+	struct expects expects;
+	/* It was given a request of the remote for an IKE SA: what comes next,
+	 * of other cookies, is for another, unless all have been asked. */
+	tick asked;
+	bool was_asked;
+	/* When it last began to send with a new SPI. */
+	spinat_time began;
+	/* A copy of what may be another host's was last given to it. */
+	spinat_time copied;
+	uint32_t mark; /* scratch of whoever walks a remote's list */
 };
 
 struct peers {
 	struct peer *peers; /* [1 .. max] */
 	uint32_t max, live, highest, free;
-	struct index by_pair;   /* {inside, remote} */
-	struct index by_remote; /* {public, remote}: the first of its list */
+	struct index by_pair; /* {inside, public, remote} */
+	struct remotes remotes;
 	struct hash_seed seed;
 };
 

@@ -10,6 +10,7 @@
 
 #include "core.h"
 #include "ipsec/association.h"
+#include "ipsec/confirm.h"
 #include "lifetime.h"
 #include "timers.h"
 
@@ -179,7 +180,7 @@ static void fill_flow(const struct spinat *engine,
 	static const uint8_t states[] = {
 	    [SPINAT_MEMO_UNPAIRED] = FLOW_UNPAIRED,
 	    [SPINAT_MEMO_PAIRED] = FLOW_PAIRED,
-	    [SPINAT_MEMO_BOUND] = FLOW_BOUND,
+	    [SPINAT_MEMO_BOUND] = FLOW_PROBATION,
 	    [SPINAT_MEMO_CONFIRMED] = FLOW_CONFIRMED,
 	};
 	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
@@ -238,7 +239,10 @@ static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 	peer = open_peer(engine, memo);
 	if (peer == 0)
 		return -ENOSPC;
-	if (association_surplus_flow(engine, peer, flow_kind(&made)) != 0)
+	if (association_surplus_flow(engine, peer, flow_kind(&made)) != 0 ||
+	    (made.state == FLOW_PROBATION &&
+		association_surplus_probation(
+		    engine, engine->peers.peers[peer].of) != 0))
 		goto full;
 	number = flow_table_take(table);
 	if (number == 0)
@@ -257,6 +261,11 @@ static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 		association_paired(engine, peer);
 	timers_flow_changed(engine, number);
 	engine->stats.flows_created++;
+	if (made.state == FLOW_PROBATION &&
+	    !confirm_begin(engine, number, WHY_RESTORED)) {
+		timers_end_flow(engine, number, SPINAT_REASON_EVICTED);
+		return -ENOSPC;
+	}
 	return 0;
 full:
 	peer_close_if_empty(&engine->peers, peer);
@@ -315,6 +324,7 @@ static int restore_ike(struct spinat *engine, const struct spinat_memo *memo)
 	sa->protected_from = memo->protected_from;
 	sa->inside_initiated = memo->inside_initiated;
 	sa->floated = memo->floated;
+	sa->seen_from_start = true;
 	association_add_ike(engine, number);
 	if (sa->state == IKE_ESTABLISHED)
 		association_paired(engine, peer);

@@ -25,11 +25,21 @@ struct fragment_chunk {
 	uint8_t data[FRAGMENT_CHUNK];
 };
 
+/** The inside hosts that get a copy of a packet beside the one it goes to. */
+#define COPIES_MOST 7u
+
+struct copies {
+	unsigned count;
+	be32 hosts[COPIES_MOST];
+	be32 instead; /* who gets the packet itself; zero: whom it goes to */
+};
+
 /** What the first fragment's fate makes of the later ones. */
 struct fragment_fate {
 	uint8_t verdict; /* enum spinat_verdict; HELD: not known yet */
 	uint8_t to, reason;
 	be32 source, destination; /* when TRANSLATED */
+	struct copies copies;
 };
 
 struct datagram {

@@ -5,67 +5,20 @@
  *
  * Outward an SPI is learnt from the host's own first packet.  Inward it was
  * agreed inside encrypted IKE, so an unknown one is met when the remote first
- * uses it, and association_choose() says whose it may be.  With one candidate
- * it is bound at once.  (Several candidates of one remote are the place where
- * scoring and probation belong: bind_inbound().)
+ * uses it: bind_inbound() gives it to a candidate, and as long as that is not
+ * certain, ipsec/probation.h says who else gets its packets.
  */
 #include "event.h"
 #include "ipsec/association.h"
+#include "ipsec/confirm.h"
+#include "ipsec/probation.h"
+#include "ipsec/spi.h"
 #include "timers.h"
 #include "packet/rewrite.h"
+#include "proto/copies.h"
 #include "proto/ipsec.h"
 #include "proto/proto.h"
 #include "verdict.h"
-
-/* Makes the flow of one SPI under an association. */
-static uint32_t open_spi(struct spinat *engine, uint32_t number_of_peer,
-    enum spinat_flow_kind kind, be32 spi)
-{
-	struct flow_table *table = &engine->table;
-	const struct peer *peer = &engine->peers.peers[number_of_peer];
-	struct flow *flow;
-	uint32_t number, surplus;
-
-	surplus = association_surplus_flow(engine, number_of_peer, kind);
-	if (surplus != 0)
-		timers_end_flow(engine, surplus, SPINAT_REASON_EVICTED);
-	number = flow_table_take(table);
-	if (number == 0)
-		return 0;
-	flow = &table->flows[number];
-	for (int side = 0; side < 2; side++) {
-		flow->side[side].remote = peer->remote;
-		flow->side[side].ids.spi = spi;
-	}
-	flow->side[SPINAT_INSIDE].local = peer->inside;
-	flow->side[SPINAT_OUTSIDE].local = peer->public_address;
-	flow->protocol = IPPROTO_ESP;
-	flow->key_kind =
-	    kind == SPINAT_FLOW_ESP_IN ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
-	flow->flags = peer->redirected ? FLOW_REDIRECTED : 0;
-	flow->peer = number_of_peer;
-	flow->created = engine->tick;
-	flow_set_deltas(flow);
-	if (kind == SPINAT_FLOW_ESP_IN) {
-		flow->origin = SPINAT_OUTSIDE;
-		flow->state = FLOW_BOUND;
-	} else {
-		flow->origin = SPINAT_INSIDE;
-		flow->state = association_is_paired(engine, number_of_peer)
-		    ? FLOW_PAIRED
-		    : FLOW_UNPAIRED;
-	}
-	if (!flow_table_publish(table, number)) {
-		flow_table_put_back(table, number);
-		return 0;
-	}
-	association_add_flow(engine, number);
-	if (kind == SPINAT_FLOW_ESP_IN)
-		association_paired(engine, number_of_peer);
-	timers_flow_changed(engine, number);
-	engine->stats.flows_created++;
-	return number;
-}
 
 /* A new outbound SPI: learnt exactly. */
 static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
@@ -76,7 +29,7 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 
 	if (peer == 0)
 		return 0;
-	number = open_spi(engine, peer, SPINAT_FLOW_ESP_OUT, view->key.ids.spi);
+	number = spi_open(engine, peer, SPINAT_FLOW_ESP_OUT, view->key.ids.spi);
 	if (number == 0) {
 		peer_close_if_empty(&engine->peers, peer);
 		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_FLOWS);
@@ -84,8 +37,60 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 	}
 	if (engine_is_public(engine, view_destination(view), NULL))
 		engine->table.flows[number].flags |= FLOW_HAIRPIN;
+	engine->peers.peers[peer].began = engine->now;
+	/* An SA was agreed lately: an inbound SPI must belong to it. */
+	engine->table.flows[number].awaits =
+	    expect_best(&engine->peers.peers[peer].expects, engine->tick) !=
+	    NULL;
 	event_flow(engine, SPINAT_EVENT_CREATED, number, SPINAT_REASON_NONE,
 	    "learnt from the inside host's own packet");
+	return number;
+}
+
+/* Whether an unknown SPI may be looked into: a remote, or whoever forges its
+ * address, has a budget, and what comes a second time a reserve. */
+static bool is_admitted(
+    struct spinat *engine, const struct view *view, uint32_t number_of_peer)
+{
+	struct remote *remote =
+	    &engine->peers.remotes
+		 .remotes[engine->peers.peers[number_of_peer].of];
+	const uint32_t sequence =
+	    be32_to_host(load_be32(view->l4 + ESP_SEQUENCE));
+
+	return bucket_take(&remote->unknown, REMOTE_UNKNOWN, engine->tick) ||
+	    (sketch_note(&engine->sketch, view->hash, sequence) &&
+		bucket_take(&remote->reserve, REMOTE_RESERVE, engine->tick));
+}
+
+static uint32_t open_inbound(struct spinat *engine, const struct view *view,
+    const struct candidates *candidates)
+{
+	const uint32_t peer = candidates->latest;
+	const uint32_t surplus =
+	    association_surplus_probation(engine, engine->peers.peers[peer].of);
+	const enum binding_why why =
+	    candidates->count == 1 ? candidates->why : WHY_LEADS;
+	struct binding *binding;
+	uint32_t number;
+
+	if (surplus != 0)
+		timers_end_flow(engine, surplus, SPINAT_REASON_EVICTED);
+	number = spi_open(engine, peer, SPINAT_FLOW_ESP_IN, view->key.ids.spi);
+	if (number == 0)
+		return 0;
+	if (!confirm_begin(engine, number, why)) {
+		timers_end_flow(engine, number, SPINAT_REASON_EVICTED);
+		return 0;
+	}
+	binding =
+	    &engine->bindings.bindings[engine->table.flows[number].binding];
+	binding->first_sequence =
+	    be32_to_host(load_be32(view->l4 + ESP_SEQUENCE));
+	if (candidates->count == 1)
+		association_paired(engine, peer);
+	event_flow(engine, SPINAT_EVENT_BOUND, number, SPINAT_REASON_NONE,
+	    binding_why_text(why));
 	return number;
 }
 
@@ -93,33 +98,30 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 static SLOW_PATH uint32_t bind_inbound(struct spinat *engine,
     const struct view *view, be32 sender, enum spinat_verdict *verdict)
 {
-	const char *why = NULL;
-	uint32_t peer = 0, number;
+	struct candidates candidates;
+	uint32_t number;
 
 	if (!engine_is_public(engine, view_destination(view), NULL)) {
 		*verdict = verdict_pass(engine, view, SPINAT_REASON_NOT_FOR_US);
 		return 0;
 	}
-	switch (association_choose_for_spi(engine, view_destination(view),
-	    view_source(view), sender, &peer, &why)) {
-	case ASSOCIATION_NONE:
+	candidates = association_candidates(
+	    engine, view_destination(view), view_source(view), sender);
+	if (candidates.count == 0) {
 		*verdict = ipsec_unknown(
 		    engine, view, sender, SPINAT_REASON_ESP_UNKNOWN);
 		return 0;
-	case ASSOCIATION_SEVERAL:
-		*verdict =
-		    verdict_refuse(engine, view, SPINAT_REASON_ESP_AMBIGUOUS);
-		return 0;
-	case ASSOCIATION_ONE:
-		break;
 	}
-	number = open_spi(engine, peer, SPINAT_FLOW_ESP_IN, view->key.ids.spi);
+	if (!is_admitted(engine, view, candidates.latest)) {
+		*verdict = verdict_refuse(engine, view, SPINAT_REASON_BUDGET);
+		return 0;
+	}
+	number = open_inbound(engine, view, &candidates);
 	if (number == 0) {
-		peer_close_if_empty(&engine->peers, peer);
+		peer_close_if_empty(&engine->peers, candidates.latest);
 		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_FLOWS);
 		return 0;
 	}
-	event_flow(engine, SPINAT_EVENT_BOUND, number, SPINAT_REASON_NONE, why);
 	return number;
 }
 
@@ -137,12 +139,51 @@ static SLOW_PATH uint32_t find_or_learn(struct spinat *engine,
 	    : bind_inbound(engine, view, sender, verdict);
 }
 
+/* A sequence number that falls back so far is no reordering: another SA that
+ * happens to have the same SPI has begun, or its owner has anew. */
+#define FALLEN_BACK     128u
+#define FALLEN_BACK_FAR 4096u
+
+static bool has_fallen_back(const struct flow *flow, uint32_t sequence)
+{
+	const uint32_t behind = flow->highest_sequence - sequence;
+
+	return behind > FALLEN_BACK &&
+	    (sequence <= SEQUENCE_FRESH || behind > FALLEN_BACK_FAR);
+}
+
+static inline void follow_sequence(
+    struct spinat *engine, uint32_t number, uint32_t sequence, bool first)
+{
+	struct flow *flow = &engine->table.flows[number];
+
+	/* The first one counts as it is: the SA may be older than the flow. */
+	if (LIKELY((int32_t)(sequence - flow->highest_sequence) > 0 || first)) {
+		flow->highest_sequence = sequence;
+	} else if (UNLIKELY(has_fallen_back(flow, sequence)) &&
+	    flow->state == FLOW_CONFIRMED &&
+	    flow_kind(flow) == SPINAT_FLOW_ESP_IN) {
+		flow->highest_sequence = sequence;
+		probation_fell_back(engine, number, sequence);
+	}
+}
+
+/* Whose SPI it is, is not certain, or is for several. */
+static SLOW_PATH uint32_t take_uncertain(struct spinat *engine,
+    const struct view *view, uint32_t number, be32 sender)
+{
+	number = probation_received(
+	    engine, number, view->ip_length, sender, &engine->copies);
+	copies_send(engine, view, &engine->copies);
+	return number;
+}
+
 static enum spinat_verdict take(
     struct spinat *engine, struct view *view, be32 sender)
 {
 	const enum spinat_side seen = view->side;
 	uint32_t number = view->guess;
-	uint32_t sequence;
+	struct flow_counter *counter;
 	struct flow *flow;
 
 	if (UNLIKELY(number == 0 ||
@@ -152,14 +193,28 @@ static enum spinat_verdict take(
 		if (number == 0)
 			return verdict;
 	}
+	counter = &engine->table.counters[seen][number];
+	follow_sequence(engine, number,
+	    be32_to_host(load_be32(view->l4 + ESP_SEQUENCE)),
+	    flow_counter_packets(counter) == 0);
+	flow_count(counter, view->ip_length, engine->tick);
 	flow = &engine->table.flows[number];
-	sequence = be32_to_host(load_be32(view->l4 + ESP_SEQUENCE));
-	/* The first one counts as it is: the SA may be older than the flow. */
-	if ((int32_t)(sequence - flow->highest_sequence) > 0 ||
-	    flow_counter_packets(&engine->table.counters[seen][number]) == 0)
-		flow->highest_sequence = sequence;
-	flow_count(&engine->table.counters[seen][number], view->ip_length,
-	    engine->tick);
+	if (UNLIKELY(
+		flow->state == FLOW_PROBATION || flow->state == FLOW_SHARED)) {
+		number = take_uncertain(engine, view, number, sender);
+		if (number == 0)
+			return verdict_refuse(
+			    engine, view, SPINAT_REASON_NO_FLOWS);
+		flow = &engine->table.flows[number];
+		if (!be32_is_zero(engine->copies.instead)) {
+			rewrite_addresses(view->ip, view_source(view),
+			    engine->copies.instead);
+			return verdict_translated(engine, view, SPINAT_INSIDE);
+		}
+	} else if (UNLIKELY(seen == SPINAT_INSIDE &&
+		       (engine->bindings.in_probation != 0 || flow->awaits))) {
+		probation_sent(engine, number, view->ip_length);
+	}
 	rewrite_packet(view, flow, seen);
 	if (UNLIKELY((flow->flags & FLOW_HAIRPIN) != 0)) {
 		const be32 inside = flow->side[SPINAT_INSIDE].local;
@@ -172,5 +227,6 @@ static enum spinat_verdict take(
 
 enum spinat_verdict esp_packet(struct spinat *engine, struct view *view)
 {
+	copies_none(engine);
 	return take(engine, view, (be32){0});
 }

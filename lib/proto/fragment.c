@@ -4,6 +4,7 @@
  */
 #include "event.h"
 #include "packet/rewrite.h"
+#include "proto/copies.h"
 #include "proto/proto.h"
 #include "verdict.h"
 
@@ -17,6 +18,8 @@ static enum spinat_verdict share_fate(struct spinat *engine,
 {
 	switch (fate->verdict) {
 	case SPINAT_TRANSLATED:
+		copies_send_fragment(
+		    engine, view->ip, view->ip_length, &fate->copies);
 		rewrite_addresses(view->ip, fate->source, fate->destination);
 		return verdict_translated(engine, view, fate->to);
 	case SPINAT_PASSED:
@@ -72,6 +75,8 @@ static void release(struct spinat *engine, uint32_t number)
 	while ((length = fragment_take(&engine->fragments, number)) != 0) {
 		uint8_t *packet = engine->fragments.whole;
 		if (fate->verdict == SPINAT_TRANSLATED) {
+			copies_send_fragment(
+			    engine, packet, length, &fate->copies);
 			rewrite_addresses(
 			    packet, fate->source, fate->destination);
 			engine_emit(engine, fate->to, packet, length);
@@ -100,6 +105,7 @@ void fragment_first_done(struct spinat *engine, uint32_t number,
 	    .reason = view->packet->reason,
 	    .source = load_be32(view->ip + IP4_SOURCE),
 	    .destination = load_be32(view->ip + IP4_DESTINATION),
+	    .copies = engine->copies,
 	};
 	release(engine, number);
 }

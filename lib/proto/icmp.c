@@ -8,6 +8,7 @@
  * What an error quotes was sent the other way: coming from the outside, it
  * quotes our public end as the source.
  */
+#include "ipsec/probation.h"
 #include "packet/parse.h"
 #include "packet/rewrite.h"
 #include "proto/proto.h"
@@ -186,7 +187,20 @@ static bool about_ike(const struct view *view, const struct quote *quote)
 					      : L4_DESTINATION_PORT));
 }
 
-static enum spinat_reason find_target(const struct spinat *engine,
+/* A host without ESP that got a copy of what may be another's says so. */
+static bool is_provoked(
+    struct spinat *engine, const struct view *view, const struct quote *quote)
+{
+	return view->side == SPINAT_INSIDE && quote->protocol == IPPROTO_ESP &&
+	    view->l4[ICMP_TYPE] == ICMP_UNREACHABLE &&
+	    probation_refuted(engine,
+		engine_ipsec_public_of(
+		    engine, quote->destination, quote->source),
+		quote->source, quote->destination,
+		load_be32(quote->l4 + ESP_SPI));
+}
+
+static enum spinat_reason find_target(struct spinat *engine,
     const struct view *view, const struct quote *quote, struct target *target)
 {
 	/* From the outside it quotes what our end sent. */
@@ -204,6 +218,8 @@ static enum spinat_reason find_target(const struct spinat *engine,
 		return target_of_ike(engine, view, quote, target)
 		    ? SPINAT_REASON_NONE
 		    : SPINAT_REASON_ICMP_UNRELATED;
+	if (UNLIKELY(is_provoked(engine, view, quote)))
+		return SPINAT_REASON_PROVOKED;
 	key = quoted_key(quote, seen, source_is_local);
 	number = find(engine, &key);
 	if (number == 0 && view->side == SPINAT_INSIDE &&

@@ -6,15 +6,17 @@
  *
  * Outward an IKE SA is learnt from the host's own message.  Inward a message
  * goes by exact cookies; else by the initiator's, which covers a first answer;
- * else it is the remote's own doing, and choose_inbound() looks for its host:
- * an initial request goes to one host only (several would answer), anything
- * else is protected and only its owner can take it.  (With several candidates
- * that fan-out belongs there.)
+ * else it is the remote's own doing, and proto/ike_inbound.c looks for its
+ * host.
  */
 #include "event.h"
 #include "ipsec/association.h"
+#include "ipsec/notify.h"
+#include "ipsec/probation.h"
 #include "timers.h"
 #include "packet/rewrite.h"
+#include "proto/copies.h"
+#include "proto/ike.h"
 #include "proto/ipsec.h"
 #include "proto/proto.h"
 #include "verdict.h"
@@ -49,10 +51,10 @@ uint64_t ike_hash(
 	return key_hash(&engine->ikes.seed, &key);
 }
 
-static uint32_t open_sa(struct spinat *engine, uint32_t number_of_peer,
+uint32_t ike_open_sa(struct spinat *engine, uint32_t number_of_peer,
     const struct ike_message *message, enum spinat_side from)
 {
-	const struct peer *peer = &engine->peers.peers[number_of_peer];
+	struct peer *peer = &engine->peers.peers[number_of_peer];
 	struct ike_sa *sa;
 	uint32_t number, surplus;
 
@@ -67,6 +69,7 @@ static uint32_t open_sa(struct spinat *engine, uint32_t number_of_peer,
 	sa->inside = peer->inside;
 	sa->peer = number_of_peer;
 	memcpy(sa->responder, message->responder, 8);
+	sa->seen_from_start = message->initial;
 	sa->version = message->version;
 	sa->created = engine->tick;
 	/* Of a side that has not spoken: no sign of life after the first. */
@@ -75,6 +78,11 @@ static uint32_t open_sa(struct spinat *engine, uint32_t number_of_peer,
 	sa->inside_initiated = message->from_initiator_known
 	    ? message->from_initiator == (from == SPINAT_INSIDE)
 	    : from == SPINAT_INSIDE;
+	/* Cookies first seen in a protected message are of an IKE SA that was
+	 * rekeyed within the one before: what was thought to make an IPsec SA
+	 * made this. */
+	if (message->is_protected && !message->initial)
+		(void)expect_close_best(&peer->expects, engine->tick);
 	association_add_ike(engine, number);
 	timers_ike_changed(engine, number);
 	return number;
@@ -89,7 +97,7 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 
 	if (peer == 0)
 		return 0;
-	number = open_sa(engine, peer, message, SPINAT_INSIDE);
+	number = ike_open_sa(engine, peer, message, SPINAT_INSIDE);
 	if (number == 0) {
 		peer_close_if_empty(&engine->peers, peer);
 		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
@@ -100,43 +108,31 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 	return number;
 }
 
-/* A message from the outside with cookies that are not known. */
-static SLOW_PATH uint32_t choose_inbound(struct spinat *engine,
-    const struct view *view, const struct ike_message *message, be32 sender,
-    enum spinat_verdict *verdict)
+static bool is_informational(const struct ike_message *message)
 {
-	const char *why = NULL;
-	uint32_t peer = 0, number;
-	enum association_choice choice;
+	return message->exchange == IKE1_INFORMATIONAL ||
+	    message->exchange == IKE2_INFORMATIONAL;
+}
 
-	if (!engine_is_public(engine, view_destination(view), NULL)) {
-		*verdict = verdict_pass(engine, view, SPINAT_REASON_NOT_FOR_US);
-		return 0;
+/* Exchanges that may make an IPsec SA open and strengthen hints. */
+static void follow_exchange(struct spinat *engine, uint32_t number,
+    const struct ike_message *message, enum spinat_side from)
+{
+	struct ike_sa *sa = &engine->ikes.sas[number];
+	struct expects *expects = &engine->peers.peers[sa->peer].expects;
+	tick opened;
+
+	switch (exchange_follow(
+	    &sa->exchanges, message, from, engine->tick, &opened)) {
+	case EXCHANGE_OPENS:
+		expect_open(expects, EXPECT_WEAK, engine->tick);
+		break;
+	case EXCHANGE_COMPLETES:
+		expect_strengthen(expects, opened, engine->tick);
+		break;
+	case EXCHANGE_NOTHING:
+		break;
 	}
-	choice = association_choose(engine, view_destination(view),
-	    view_source(view), sender, &peer, &why);
-	if (choice == ASSOCIATION_NONE ||
-	    (!message->initial && !message->is_protected)) {
-		if (peer != 0)
-			peer_close_if_empty(&engine->peers, peer);
-		*verdict = ipsec_unknown(
-		    engine, view, sender, SPINAT_REASON_IKE_UNKNOWN);
-		return 0;
-	}
-	/* Of several, the one most recently active gets an initial request. */
-	if (choice == ASSOCIATION_SEVERAL && !message->initial) {
-		*verdict =
-		    verdict_refuse(engine, view, SPINAT_REASON_IKE_AMBIGUOUS);
-		return 0;
-	}
-	number = open_sa(engine, peer, message, SPINAT_OUTSIDE);
-	if (number == 0) {
-		peer_close_if_empty(&engine->peers, peer);
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
-		return 0;
-	}
-	event_ike(engine, SPINAT_EVENT_BOUND, number, SPINAT_REASON_NONE, why);
-	return number;
 }
 
 /* What a message tells about its SA. */
@@ -150,8 +146,14 @@ static void follow(struct spinat *engine, uint32_t number,
 		memo_ike_changed(engine, number);
 	sa->packets[from]++;
 	sa->last[from] = engine->tick;
-	if (message->is_protected)
+	if (message->is_protected) {
 		sa->protected_from |= (uint8_t)(1u << from);
+		if (!sa->floated)
+			follow_exchange(engine, number, message, from);
+		if (from == SPINAT_INSIDE && engine->bindings.in_probation != 0)
+			probation_spoke(
+			    engine, sa->peer, is_informational(message));
+	}
 	/* The responder's part, from its first answer on; while nothing is
 	 * protected it may still answer the opening with another one. */
 	if (!ike_spi_is_zero(message->responder) &&
@@ -165,8 +167,11 @@ static void follow(struct spinat *engine, uint32_t number,
 	if (state == (enum ike_state)sa->state)
 		return;
 	ike_set_state(sa, state);
-	if (state == IKE_ESTABLISHED)
-		association_paired(engine, sa->peer);
+	if (state != IKE_ESTABLISHED)
+		return;
+	association_paired(engine, sa->peer);
+	if (!sa->seen_from_start)
+		association_resumed(engine, sa->peer);
 }
 
 static uint32_t find_sa(const struct spinat *engine, const struct view *view,
@@ -209,25 +214,52 @@ static SLOW_PATH enum spinat_verdict malformed(
 	    : verdict_pass(engine, view, passed);
 }
 
+/* The SA of a message from the inside; 0: *verdict is given. */
+static uint32_t take_outbound(struct spinat *engine, const struct view *view,
+    const struct ike_message *message, enum spinat_verdict *verdict)
+{
+	uint32_t number;
+
+	if (UNLIKELY(!message->is_protected) &&
+	    ike_is_provoked(engine, view, message)) {
+		*verdict = verdict_drop(engine, view, SPINAT_REASON_PROVOKED);
+		return 0;
+	}
+	number = find_sa(engine, view, message, (be32){0});
+	return LIKELY(number != 0)
+	    ? number
+	    : learn_outbound(engine, view, message, verdict);
+}
+
+/* The same from the outside. */
+static uint32_t take_inbound(struct spinat *engine, const struct view *view,
+    const struct ike_message *message, be32 sender,
+    enum spinat_verdict *verdict)
+{
+	const uint32_t number = find_sa(engine, view, message, sender);
+
+	if (LIKELY(number != 0) &&
+	    !ike_wants_another(engine, number, message, sender))
+		return number;
+	return ike_choose(engine, view, message, sender, verdict);
+}
+
 static enum spinat_verdict take(
     struct spinat *engine, struct view *view, be32 sender)
 {
 	const enum spinat_side from = view->side;
+	enum spinat_verdict verdict = SPINAT_DROPPED;
 	struct ike_message message;
 	struct ike_sa *sa;
 	uint32_t number;
 
 	if (!parse(view, &message))
 		return malformed(engine, view);
-	number = find_sa(engine, view, &message, sender);
-	if (UNLIKELY(number == 0)) {
-		enum spinat_verdict verdict = SPINAT_DROPPED;
-		number = from == SPINAT_INSIDE
-		    ? learn_outbound(engine, view, &message, &verdict)
-		    : choose_inbound(engine, view, &message, sender, &verdict);
-		if (number == 0)
-			return verdict;
-	}
+	number = from == SPINAT_INSIDE
+	    ? take_outbound(engine, view, &message, &verdict)
+	    : take_inbound(engine, view, &message, sender, &verdict);
+	if (UNLIKELY(number == 0))
+		return verdict;
 	follow(engine, number, &message, from);
 	sa = &engine->ikes.sas[number];
 	if (from == SPINAT_OUTSIDE) {
@@ -249,5 +281,6 @@ static enum spinat_verdict take(
 
 enum spinat_verdict ike_packet(struct spinat *engine, struct view *view)
 {
+	copies_none(engine);
 	return take(engine, view, (be32){0});
 }

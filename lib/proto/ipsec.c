@@ -7,17 +7,16 @@
 /* Whether somebody behind our own public address may be meant. */
 static bool has_hairpin_target(struct spinat *engine, const struct view *view)
 {
-	const char *why;
-	uint32_t peer = 0;
-	const enum association_choice choice =
-	    association_choose(engine, view_destination(view),
+	const struct candidates candidates =
+	    association_candidates(engine, view_destination(view),
 		engine_ipsec_public_of(
 		    engine, view_source(view), view_destination(view)),
-		view_source(view), &peer, &why);
+		view_source(view));
 
-	if (peer != 0)
-		peer_close_if_empty(&engine->peers, peer);
-	return choice != ASSOCIATION_NONE;
+	if (candidates.count == 0)
+		return false;
+	peer_close_if_empty(&engine->peers, candidates.latest);
+	return true;
 }
 
 uint32_t ipsec_sender(struct spinat *engine, const struct view *view,

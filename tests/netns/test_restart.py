@@ -127,10 +127,13 @@ def test_two_clients_of_one_gateway_after_a_restart(
         establish(ike, client, public, client.encode() * 4, b"gateway1")
         connect(peers[client], peers["g1"], public, spi - 0x1000, spi)
         assert ping(topology[client], "10.2.0.1") == 3
+        assert ping(topology["g1"], {"c1": "10.1.0.1", "c2": "10.1.0.2"}[client]) == 3
+    copies = {role: peers[role].seen["unknown-spi"] for role in ("c1", "c2")}
     restart(spinat)
     assert ping(topology["g1"], "10.1.0.1") == ping(topology["g1"], "10.1.0.2") == 3
     for role in ("c1", "c2"):
-        assert set(peers[role].seen) <= {"sent", "accepted"}, peers[role].seen
+        assert set(peers[role].seen) <= {"sent", "accepted", "unknown-spi"}, peers[role].seen
+        assert peers[role].seen["unknown-spi"] == copies[role], "what was certain stays so"
 
 
 def test_ike_and_new_spis_after_a_restart(

@@ -256,7 +256,8 @@ def check_run(run, sound=True):
         (len(run.to_outside), len(run.to_inside))
     last = 0
     for event in run.events:
-        assert event["event"] in ("created", "bound", "refused", "dropped",
+        assert event["event"] in ("created", "bound", "confirmed", "doubted",
+                                  "refuted", "refused", "dropped",
                                   "expired", "notice")
         assert event["about"] in ("packet", "flow", "ike")
         assert event["reason"] and isinstance(event["text"], str)

@@ -156,23 +156,48 @@ def test_same_number_in_both_directions():
     assert len(run.to_inside) == 2 and len(run.to_outside) == 2
 
 
-def test_two_clients_of_one_gateway_go_out():
-    """Outbound always works; the unknown inbound SPI of two is ambiguous."""
+def test_two_clients_of_one_gateway():
+    """Nothing tells yet whose the inbound SPI is: both get the packet."""
     in1, out1 = setup(A, R, (0x11, 0x22))
     in2, out2 = setup(B, R, (0x33, 0x44), start=.5)
     run = nat(CONF, in1 + in2 + [(2, esp(A, R, OUT)), (2, esp(B, R, OUT + 1))],
               out1 + out2 + [(3, esp(R, PUBLIC, IN))])
     assert len(only_esp(run.to_outside)) == 2
-    assert only_esp(run.to_inside) == []
-    assert run.reason("esp-ambiguous") == 1
+    assert sorted(p[IP].dst for p in only_esp(run.to_inside)) == [A, B]
+    assert not [e for e in run.events if e["event"] == "confirmed"]
+
+
+def test_traffic_tells_whose_it_is():
+    """Of two that began at once, one answers each packet, at no regular times:
+    from then on the SPI is its own, and nobody gets copies."""
+    in1, out1 = setup(A, R, (0x11, 0x22))
+    in2, out2 = setup(B, R, (0x33, 0x44), start=.01)
+    times = [3, 3.2, 3.9, 4.05, 5.6, 6.0, 8.3, 8.9, 9.0, 11.7, 12.1, 14]
+    inside = [(t + .001, esp(B, R, OUT + 1, n + 2)) for n, t in enumerate(times)]
+    inside += [(t, esp(A, R, OUT, t)) for t in range(2, 8)]
+    outside = [(t, esp(R, PUBLIC, IN, n + 1)) for n, t in enumerate(times)]
+    run = nat(CONF, in1 + in2 + inside + [(2, esp(B, R, OUT + 1))],
+              out1 + out2 + outside + [(20, esp(R, PUBLIC, IN, 90))])
+    (event,) = [e for e in run.events if e["event"] == "confirmed"]
+    assert event["inside"]["address"] == B
+    assert [p[IP].dst for p in only_esp(run.to_inside) if p.t >= 20] == [B]
 
 
 def test_known_spi_stays_when_a_second_client_comes():
     in1, out1 = setup(A, R, (0x11, 0x22))
     in2, out2 = setup(B, R, (0x33, 0x44), start=10)
+    run = nat(CONF, in1 + in2 + [(1.5, esp(A, R, OUT))],
+              out1 + out2 + [(1, esp(R, PUBLIC, IN)),
+                             (20, esp(R, PUBLIC, IN, 2))])
+    assert [p[IP].dst for p in only_esp(run.to_inside)] == [A, A]
+
+
+def test_unanswered_spi_is_in_question_when_a_second_client_comes():
+    in1, out1 = setup(A, R, (0x11, 0x22))
+    in2, out2 = setup(B, R, (0x33, 0x44), start=10)
     run = nat(CONF, in1 + in2, out1 + out2 + [(1, esp(R, PUBLIC, IN)),
                                               (20, esp(R, PUBLIC, IN, 2))])
-    assert [p[IP].dst for p in only_esp(run.to_inside)] == [A, A]
+    assert sorted(p[IP].dst for p in only_esp(run.to_inside)) == [A, A, B]
 
 
 def test_junk_esp_buys_no_neighbours_traffic():
@@ -233,9 +258,21 @@ def test_unpaired_is_forgotten_in_two_minutes():
 
 
 def test_paired_lives_long():
-    run = nat(CONF, [(0, esp(A, R, OUT))], [(1, esp(R, PUBLIC, IN))],
+    """Without IKE an SPI counts when it goes on and is answered."""
+    run = nat(CONF, [(0, esp(A, R, OUT)), (2, esp(A, R, OUT, 2))],
+              [(1 + n / 10, esp(R, PUBLIC, IN, n + 1)) for n in range(3)],
               until=20 * HOUR)
     assert run.expired() == []
+
+
+def test_inbound_alone_keeps_nothing():
+    """What the host never answers is forgotten in two minutes, however much of
+    it comes."""
+    inside, outside = setup()
+    run = nat(CONF, inside, outside + [(1 + n * 10, esp(R, PUBLIC, IN, n + 1))
+                                       for n in range(12)], until=125)
+    (event,) = [e for e in run.expired() if e["kind"] == "esp-in"]
+    assert 121 <= event_t(event) < 122.5
 
 
 def test_esp_keeps_ike_alive():

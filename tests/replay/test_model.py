@@ -117,9 +117,10 @@ def test_two_months_of_tunnel():
         t = 1 + n * .8 * DAY
         inside.append((t, esp(A, R, 0xC0000001, n + 1)))
         outside.append((t + 1, esp(R, PUBLIC, 0xD0000001, n + 1)))
+        inside.append((t + 2, esp(A, R, 0xC0000001, 1000 + n)))
     run = nat(CONF, inside, outside, until=3 * DAY)
     assert len([p for p in run.to_inside if p[IP].proto == 50]) == 75
-    last = outside[-1][0]
+    last = inside[-1][0]
     ended = [event_t(e) for e in run.expired() + run.expired("ike")]
     assert len(ended) == 3
     assert all(last + 25 * 3600 <= t < last + 25 * 3600 + 2 for t in ended)

@@ -13,7 +13,7 @@
 
 static const char *const names[FLOW_STATES] = {"NEW", "REPLIED", "ESTABLISHED",
     "FIN_INSIDE", "FIN_OUTSIDE", "CLOSING", "RESET", "UNPAIRED", "PAIRED",
-    "BOUND", "CONFIRMED"};
+    "PROBATION", "CONFIRMED", "SHARED"};
 
 static bool documented[FLOW_STATES][FLOW_STATES];
 

@@ -863,15 +863,16 @@ static void test_no_room(void **state)
 	struct nat *nat;
 	(void)state;
 
+	memo.state = SPINAT_MEMO_CONFIRMED;
 	nat_config(&config);
-	config.max_flows = 40;
+	config.max_flows = 136;
 	config.max_peers = 2;
 	config.max_ike = 1;
 	nat = nat_start(&config);
-	for (uint32_t i = 0; i < 33; i++) {
+	for (uint32_t i = 0; i < 129; i++) {
 		memo.spi = wire32(0x1000 + i);
 		assert_int_equal(spinat_restore(nat->engine, nat->now, &memo),
-		    i < 32 ? 0 : -ENOSPC);
+		    i < 128 ? 0 : -ENOSPC);
 	}
 	memo.inside = wire32(INSIDE2);
 	for (uint32_t i = 0; i < 9; i++) {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ipsec/spi.h"
+
+#include "ipsec/association.h"
+#include "timers.h"
+
+static void fill(struct flow *flow, const struct peer *peer,
+    enum spinat_flow_kind kind, be32 spi)
+{
+	for (int side = 0; side < 2; side++) {
+		flow->side[side].remote = peer->remote;
+		flow->side[side].ids.spi = spi;
+	}
+	flow->side[SPINAT_INSIDE].local = peer->inside;
+	flow->side[SPINAT_OUTSIDE].local = peer->public_address;
+	flow->protocol = IPPROTO_ESP;
+	flow->key_kind =
+	    kind == SPINAT_FLOW_ESP_IN ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
+	flow->flags = peer->redirected ? FLOW_REDIRECTED : 0;
+	flow->origin =
+	    kind == SPINAT_FLOW_ESP_IN ? SPINAT_OUTSIDE : SPINAT_INSIDE;
+	flow_set_deltas(flow);
+}
+
+uint32_t spi_open(struct spinat *engine, uint32_t number_of_peer,
+    enum spinat_flow_kind kind, be32 spi)
+{
+	struct flow_table *table = &engine->table;
+	const uint32_t surplus =
+	    association_surplus_flow(engine, number_of_peer, kind);
+	struct flow *flow;
+	uint32_t number;
+
+	if (surplus != 0)
+		timers_end_flow(engine, surplus, SPINAT_REASON_EVICTED);
+	number = flow_table_take(table);
+	if (number == 0)
+		return 0;
+	flow = &table->flows[number];
+	fill(flow, &engine->peers.peers[number_of_peer], kind, spi);
+	flow->peer = number_of_peer;
+	flow->created = engine->tick;
+	if (kind == SPINAT_FLOW_ESP_IN)
+		flow->state = FLOW_PROBATION;
+	else
+		flow->state = association_is_paired(engine, number_of_peer)
+		    ? FLOW_PAIRED
+		    : FLOW_UNPAIRED;
+	if (!flow_table_publish(table, number)) {
+		flow_table_put_back(table, number);
+		return 0;
+	}
+	association_add_flow(engine, number);
+	timers_flow_changed(engine, number);
+	engine->stats.flows_created++;
+	return number;
+}
+
+uint32_t spi_move(struct spinat *engine, uint32_t number, uint32_t peer)
+{
+	struct flow_table *table = &engine->table;
+	const struct flow old = table->flows[number];
+	const struct flow_counter counters[2] = {
+	    table->counters[0][number], table->counters[1][number]};
+	struct flow *flow;
+	uint32_t moved;
+
+	association_leave_probation(engine, number);
+	table->flows[number].binding = 0; /* which goes with it */
+	timers_end_flow(engine, number, SPINAT_REASON_MOVED);
+	moved = spi_open(
+	    engine, peer, SPINAT_FLOW_ESP_IN, old.side[SPINAT_INSIDE].ids.spi);
+	if (moved == 0) {
+		binding_put_back(&engine->bindings, old.binding);
+		return 0;
+	}
+	flow = &table->flows[moved];
+	flow->created = old.created;
+	flow->highest_sequence = old.highest_sequence;
+	flow->binding = old.binding;
+	for (int side = 0; side < 2; side++)
+		table->counters[side][moved] = counters[side];
+	engine->bindings.bindings[old.binding].flow = moved;
+	association_enter_probation(engine, moved);
+	return moved;
+}

@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 PYTHON = /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo check check-san bench lint format fuzz install clean
+.PHONY: help deps build demo check check-san bench simulation lint format fuzz install clean
 
 help: ## this list
 	@echo "spinat: an SPI-aware NAT. Targets:"
@@ -36,11 +36,14 @@ check-san: deps
 	@test -e $(SAN_BUILD)/build.ninja || meson setup $(SAN_BUILD) \
 	    -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C $(SAN_BUILD)
-	@$(PYTHON) tests/run.py --build $(SAN_BUILD) --suites unit,replay,netns
+	@$(PYTHON) tests/run.py --build $(SAN_BUILD) --suites unit,sim,replay,netns
 
 bench: deps build ## machine-readable figures of the engine
 	@$(BUILD)/bench/bench-hash
 	@$(BUILD)/bench/bench-engine
+
+simulation: deps build ## measure the figures of docs/simulation.md anew
+	@tools/simulation-table $(BUILD)
 
 fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), from the kept corpus
 	@FUZZ_BUILD=$(FUZZ_BUILD) fuzz/run.sh $(FUZZ_SECONDS)

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "nat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "control.h"
+#include "world.h"
+
+spinat_be32 wire32(uint32_t host)
+{
+	uint8_t bytes[4];
+	spinat_be32 wire;
+
+	put32(bytes, host);
+	memcpy(&wire, bytes, sizeof wire);
+	return wire;
+}
+
+uint32_t host32(spinat_be32 wire)
+{
+	uint8_t bytes[4];
+
+	memcpy(bytes, &wire, sizeof bytes);
+	return get32(bytes);
+}
+
+static void say_packet(struct world *world, const char *what,
+    const struct packet *packet, const char *end)
+{
+	const uint32_t from = packet_source(packet),
+		       to = packet_destination(packet);
+	char text[96] = "";
+
+	if (!world->verbose)
+		return;
+	if (packet_protocol(packet) == PROTO_ESP) {
+		struct esp_content content;
+		uint32_t spi, sequence;
+
+		packet_read_esp(packet, &spi, &sequence, &content);
+		snprintf(text, sizeof text, "esp %08x seq %u", spi, sequence);
+	} else if (packet_is_ike(packet)) {
+		struct ike_header header;
+		struct ike_content content;
+
+		packet_read_ike(packet, &header, &content);
+		snprintf(text, sizeof text, "ike v%u %08x:%08x x%u id %u%s%s",
+		    header.version, (unsigned)(header.initiator >> 32),
+		    (unsigned)(header.responder >> 32), header.exchange,
+		    header.id, ike_is_protected(&header) ? " sk" : "",
+		    header.version == 2 && (header.flags & IKE2_RESPONSE) != 0
+			? " response"
+			: "");
+	} else {
+		snprintf(text, sizeof text, "icmp");
+	}
+	world_say(world, "%s %u.%u > %u.%u %s %u bytes%s%s", what, from >> 24,
+	    from & 255, to >> 24, to & 255, text, packet->length,
+	    packet->provoked ? " (provoked)" : "", end);
+}
+
+/* What must hold for all that leaves by a side. */
+static void check_left(
+    struct world *world, enum spinat_side to, const struct packet *packet)
+{
+	const uint32_t from = packet_source(packet);
+	const uint32_t destination = packet_destination(packet);
+
+	if (!packet_is_sound(packet->data, packet->length)) {
+		world->oracle.totals.unsound++;
+		world_fail(world, "a checksum or length is wrong");
+	}
+	if (to == SPINAT_OUTSIDE &&
+	    (from != PUBLIC || destination >> 16 == CLIENT_ADDRESS >> 16)) {
+		world->oracle.totals.unsound++;
+		world_fail(world, "an inside address leaves: %08x", from);
+	}
+	if (to == SPINAT_OUTSIDE && packet_protocol(packet) == PROTO_ICMP &&
+	    get32(packet->data + IP_HEADER + 8 + 16) != PUBLIC) {
+		world->oracle.totals.unsound++;
+		world_fail(world, "an inside address leaves in a quote");
+	}
+	if (to == SPINAT_INSIDE && destination >> 16 != CLIENT_ADDRESS >> 16) {
+		world->oracle.totals.unsound++;
+		world_fail(
+		    world, "inward to no inside host: %08x", destination);
+	}
+}
+
+static void on_emit(
+    void *context, enum spinat_side to, const uint8_t *data, size_t length)
+{
+	struct world *world = context;
+	struct packet *packet = packet_take(world);
+
+	if (length > PACKET_ROOM)
+		abort();
+	memcpy(packet->data, data, length);
+	packet->length = (uint32_t)length;
+	packet->provoked = false;
+	say_packet(world, to == SPINAT_INSIDE ? "  copy to" : "  emitted out",
+	    packet, "");
+	check_left(world, to, packet);
+	if (to == SPINAT_INSIDE)
+		oracle_to_inside(world, packet);
+	net_forward(world, to, packet);
+}
+
+static void on_event(void *context, const struct spinat_event *event)
+{
+	struct world *world = context;
+
+	if (!world->verbose || event->subject == SPINAT_ABOUT_PACKET)
+		return;
+	if (event->subject == SPINAT_ABOUT_FLOW)
+		world_say(world, "  event %s %08x for .%u, %s: %s",
+		    spinat_event_name((enum spinat_event_kind)event->kind),
+		    host32(event->about.flow.spi),
+		    host32(event->about.flow.inside.address) & 255,
+		    event->about.flow.state,
+		    event->why != NULL ? event->why
+				       : spinat_reason_text((
+					     enum spinat_reason)event->reason));
+	else
+		world_say(world, "  event %s ike for .%u: %s",
+		    spinat_event_name((enum spinat_event_kind)event->kind),
+		    host32(event->about.ike.inside) & 255,
+		    event->why != NULL ? event->why
+				       : spinat_reason_text((
+					     enum spinat_reason)event->reason));
+}
+
+static void on_timer(struct world *world, void *unused, uint64_t at)
+{
+	struct nat *nat = &world->nat;
+
+	(void)unused;
+	if (nat->timers != (spinat_time)at)
+		return; /* a later call found out more */
+	nat->timers = SPINAT_NEVER;
+	nat->timers = spinat_run_timers(nat->engine, world->now);
+	if (nat->timers != SPINAT_NEVER)
+		world_at(
+		    world, nat->timers, on_timer, NULL, (uint64_t)nat->timers);
+}
+
+static void run_timers(struct world *world)
+{
+	struct nat *nat = &world->nat;
+	const spinat_time next = spinat_run_timers(nat->engine, world->now);
+
+	if (next == nat->timers)
+		return;
+	nat->timers = next;
+	if (next != SPINAT_NEVER)
+		world_at(world, next, on_timer, NULL, (uint64_t)next);
+}
+
+static void create(struct world *world)
+{
+	struct nat *nat = &world->nat;
+
+	nat->memory_size = spinat_memory_size(&nat->config);
+	/* Zeroed, and what the engine does not touch costs nothing. */
+	nat->memory = mmap(NULL, nat->memory_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (nat->memory == MAP_FAILED ||
+	    spinat_create(&nat->engine, &nat->config, nat->memory,
+		nat->memory_size, world->now) != 0)
+		abort();
+	nat->timers = SPINAT_NEVER;
+}
+
+void nat_open(struct world *world)
+{
+	struct spinat_config *config = &world->nat.config;
+
+	spinat_config_init(config);
+	config->public_addresses[0] = wire32(PUBLIC);
+	config->public_count = 1;
+	for (size_t i = 0; i < sizeof config->seed; i++)
+		config->seed[i] = (uint8_t)rng_next(&world->rng);
+	config->ops.emit = on_emit;
+	config->ops.event = on_event;
+	config->ops.context = world;
+	config->events = 1u << SPINAT_EVENT_BOUND;
+	if (world->verbose)
+		config->events = (1u << SPINAT_EVENT_KINDS) - 1;
+	create(world);
+}
+
+void nat_close(struct world *world)
+{
+	munmap(world->nat.memory, world->nat.memory_size);
+}
+
+void nat_restart(struct world *world)
+{
+	world_say(world, "the NAT restarts and knows nothing");
+	nat_close(world);
+	create(world);
+	oracle_forget_crossed(world);
+}
+
+void nat_receive(
+    struct world *world, enum spinat_side side, struct packet *packet)
+{
+	struct nat *nat = &world->nat;
+	struct spinat_packet way = {
+	    .data = packet->data,
+	    .length = packet->length,
+	    .side = (uint8_t)side,
+	};
+	const uint64_t before =
+	    packet_fingerprint(packet->data, packet->length);
+	const char *sign = side == SPINAT_INSIDE ? "out" : " in";
+
+	say_packet(world, sign, packet, "");
+	oracle_before(world, side, packet);
+	if (world->kind != NAT_ENGINE)
+		control_translate(world, packet, &way);
+	else
+		spinat_translate(nat->engine, world->now, &way, 1);
+	if (way.verdict == SPINAT_TRANSLATED) {
+		if (packet_fingerprint(packet->data, packet->length) !=
+		    before) {
+			world->oracle.totals.unsound++;
+			world_fail(world, "more than addresses was changed");
+		}
+		check_left(world, (enum spinat_side)way.to, packet);
+		say_packet(world, "  translated", packet, "");
+	} else {
+		world_say(world, "  %s: %s",
+		    spinat_verdict_name((enum spinat_verdict)way.verdict),
+		    spinat_reason_name((enum spinat_reason)way.reason));
+	}
+	if (way.verdict == SPINAT_TRANSLATED && way.to == SPINAT_INSIDE)
+		oracle_to_inside(world, packet);
+	oracle_after(world, side, packet, &way);
+	run_timers(world);
+	oracle_poll(world, false);
+	if (way.verdict == SPINAT_TRANSLATED)
+		net_forward(world, (enum spinat_side)way.to, packet);
+	else
+		packet_put(world, packet);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine under test, through its public header alone, with what must hold
+ * for every packet: right checksums, nothing but addresses changed, no inside
+ * address outside, no answer outside that a misdelivered packet provoked.
+ */
+#ifndef SPINAT_SIM_NAT_H
+#define SPINAT_SIM_NAT_H
+
+#include "packet.h"
+#include "spinat/spinat.h"
+
+struct world;
+
+struct nat {
+	struct spinat *engine;
+	struct spinat_config config;
+	void *memory;
+	size_t memory_size;
+	spinat_time timers; /* when the engine wants to be called */
+};
+
+void nat_open(struct world *world);
+void nat_close(struct world *world);
+/** The engine forgets everything: a new one. */
+void nat_restart(struct world *world);
+/** A packet arrives at the NAT. */
+void nat_receive(
+    struct world *world, enum spinat_side side, struct packet *packet);
+spinat_be32 wire32(uint32_t host);
+uint32_t host32(spinat_be32 wire);
+
+#endif

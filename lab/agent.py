@@ -12,6 +12,7 @@ for several hosts run at the same time:
     {"do": "start", "host": "c1", "argv": [...], "log": "/mnt/x.log"} -> {"pid": 17}
     {"do": "transfer", "from": "c1", "to": "g1", "source": "10.1.0.1", "target": "10.2.0.1", "bytes": 1000000}
                                                      -> {"seconds": 0.1, "bytes": 1000000, "same": true}
+    {"do": "ipsec"}        -> {"c1": {"sas": [["192.168.1.10", "198.51.100.10", 256]], "counters": {...}}, ...}
     {"do": "ping"}                                                    -> {"up": 3.1}
 """
 
@@ -27,12 +28,17 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any
+from typing import Any, Callable, TypeVar
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import agent_xfrm  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 0x1000
 libc = ctypes.CDLL(None, use_errno=True)
+T = TypeVar("T")
 namespaces: dict[str, int] = {}
+watches: dict[str, agent_xfrm.SaWatch] = {}
 
 
 def check(result: int, what: str) -> None:
@@ -92,6 +98,22 @@ def enter(host: str) -> None:
         check(libc.setns(namespaces[host], CLONE_NEWNET), f"setns {host}")
 
 
+def within(host: str, function: Callable[[], T]) -> T:
+    """Call a function in a host's namespace (in a thread, which moves there for good)."""
+    result: list[T] = []
+
+    def body() -> None:
+        enter(host)
+        result.append(function())
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    if not result:
+        raise RuntimeError(f"{function} failed on {host}")
+    return result[0]
+
+
 def set_up(config: dict[str, Any]) -> None:
     """Bring the machine up: file systems, modules, one namespace per IPsec host, addresses."""
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/tmp", LC_ALL="C")
@@ -131,9 +153,8 @@ def set_up(config: dict[str, Any]) -> None:
         )
         # The vector device leaves segmentation to a "card" that is only a tap.
         off = ["ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"]
-        thread = threading.Thread(target=run, args=({"host": role, "argv": off},))
-        thread.start()  # a thread of its own, for it moves into the namespace for good
-        thread.join()
+        within(role, lambda: subprocess.run(off, check=True))
+        watches[role] = within(role, agent_xfrm.SaWatch)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -225,6 +246,13 @@ def transfer(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def ipsec() -> dict[str, Any]:
+    """What every host's kernel says of IPsec."""
+    return {
+        host: {"sas": watch.seen(), "counters": within(host, agent_xfrm.counters)} for host, watch in watches.items()
+    }
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """One request."""
     if request["do"] == "run":
@@ -233,6 +261,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return start(request)
     if request["do"] == "transfer":
         return transfer(request)
+    if request["do"] == "ipsec":
+        return ipsec()
     if request["do"] == "ping":
         return {"up": float(open("/proc/uptime", encoding="ascii").read().split()[0])}
     raise ValueError(f"unknown request {request['do']!r}")

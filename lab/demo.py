@@ -13,14 +13,15 @@ import sys
 import time
 
 from lab import need
-from lab.capture import EspWatch
-from lab.cases import CASES, Result
+from lab.cases import CASES
+from lab.connections import Conn
+from lab.espwatch import EspWatch
 from lab.masquerade import Masquerade
 from lab.nat import Nat
 from lab.ordinary import Chatter, Server
-from lab.pluto import Conn
 from lab.probes import Background, bulk, ping
 from lab.report import heading, indent, say, step, table, verdict
+from lab.result import Result
 from lab.spinatd import Spinatd, SpinatdFailed
 from lab.world import World
 
@@ -47,7 +48,7 @@ def part_one(world: World, nat: Nat, server: Server) -> bool:
     guest, pluto = world.guest, world.pluto
     one, two = Conn("c1", "g1", "v2"), Conn("c1", "g2", "v1")
     world.fresh(nat)
-    with EspWatch(world.topology, nat.public) as watch, Chatter(server, host) as chatter:
+    with EspWatch(world.topology, world.guest, nat.public) as watch, Chatter(server, host) as chatter:
         for conn, gateway in ((one, "g1"), (two, "g2")):
             begin = time.monotonic()
             version = "IKEv2" if conn.version == "v2" else "IKEv1"
@@ -71,11 +72,11 @@ def part_one(world: World, nat: Nat, server: Server) -> bool:
         for conn, end in ((one, "c1"), (one, "g1"), (two, "c1"), (two, "g2")):
             begin = time.monotonic()
             ends = (conn.client, conn.gateway)
-            refused = -sum(map(pluto.refused, ends))
+            refused = -sum(guest.ipsec()[end].refused for end in ends)
             with Background(guest, *ends, 50) as out, Background(guest, *reversed(ends), 50) as back:
                 time.sleep(0.4)
                 rekeyed = pluto.rekey(end, conn, "ipsec")
-            refused += sum(map(pluto.refused, ends))
+            refused += sum(guest.ipsec()[end].refused for end in ends)
             lost = sum(one.count.sent - one.count.received for one in (out, back))
             text = f"{'new SPIs' if rekeyed else 'NO NEW SPIS'}, pings meanwhile {out.count}, {back.count}"
             if lost and lost <= refused:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ MODULES = """
     crypto/gcm crypto/cbc crypto/authenc crypto/authencesn crypto/seqiv crypto/echainiv crypto/sha512_generic
     lib/crypto/libdes crypto/des_generic net/xfrm/xfrm_algo net/xfrm/xfrm_user net/key/af_key net/ipv4/esp4
 """.split()
+
+
+@dataclass(frozen=True)
+class Ipsec:
+    """What the kernel of one host says: the (source, target, SPI) of every SA there ever was, and its counters."""
+
+    sas: frozenset[tuple[str, str, int]]
+    counters: dict[str, int]
+
+    @property
+    def refused(self) -> int:
+        """Packets that the host's own IPsec dropped (no SA yet, none any more, ...): losses that are no NAT's."""
+        return sum(value for name, value in self.counters.items() if not name.startswith("XfrmFwd"))
 
 
 class GuestError(Exception):
@@ -156,6 +170,13 @@ class Guest:
         """Start a daemon on one of the guest's hosts; its output goes to the file `log` of the share."""
         reply = self.call({"do": "start", "host": host, "argv": argv, "log": f"/mnt/{log}"})
         return int(reply["pid"])
+
+    def ipsec(self) -> dict[str, Ipsec]:
+        """What the kernels of all hosts say of IPsec."""
+        return {
+            host: Ipsec(frozenset((source, target, spi) for source, target, spi in told["sas"]), told["counters"])
+            for host, told in self.call({"do": "ipsec"}).items()
+        }
 
     def transfer(self, source: str, target: str, size: int, timeout: float = 15) -> dict[str, Any]:
         """Send `size` bytes over TCP between two hosts' inner addresses; see agent.transfer."""

@@ -59,6 +59,14 @@ class Nat(abc.ABC):
         self.stop()
         self.start(timers)
 
+    def halt(self, crash: bool = False) -> None:
+        """Stop (or crash) without forgetting what is kept for the next start.  For NATs that keep anything."""
+        raise NotImplementedError(f"{self.name} keeps nothing")
+
+    def resume(self) -> None:
+        """Start again after `halt`, with what was kept."""
+        raise NotImplementedError(f"{self.name} keeps nothing")
+
     def outlast(self) -> None:
         """Stay idle until the short timers have run out, with a margin."""
         assert self.timers.longest > 0, "outlast() needs short timers"

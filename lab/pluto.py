@@ -1,11 +1,4 @@
-"""libreswan's pluto, one daemon per IPsec host, configured for IPsec as it was before NAT traversal.
-
-No end point here helps the NAT: `encapsulation=no` and `nat-ikev1-method=none`, so IKE stays on UDP port 500 and ESP
-stays IP protocol 50 even though the peers could see that there is a NAT.  The gateways accept any address (`%any`)
-and know their clients by identity (`@c1`), as a gateway of road warriors does.
-
-A connection is named client-gateway-version, `c1-g1-v2`; both ends know it by that name.  Its traffic selectors are the
-two hosts' inner addresses.
+"""libreswan's pluto, one daemon per IPsec host; connections.py says how they are configured.
 
 The same daemon runs in the guest (real kernel ESP) and, where no ESP is needed, in a plain namespace of the host: the
 `Where` says how to run a command there.  In a plain namespace of a kernel without ESP, IKE authenticates fully and only
@@ -14,6 +7,7 @@ installing the SA fails.
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import time
@@ -21,40 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Protocol
 
+from lab import connections
+from lab.connections import SECRET, Conn
 from lab.guest import Guest
 from lab.netns import command
-from lab.topology import CLIENTS, GATEWAYS, PEERS, Topology
+from lab.topology import PEERS, Topology
 
 LIBEXEC = "/usr/libexec/ipsec"
-SECRET = "the secret of a lab where nothing is secret"
-VERSIONS = ("v1", "v2")
 SPI = re.compile(r"^src (\S+) dst (\S+)\n\s+proto esp spi (0x[0-9a-f]+)", re.MULTILINE)
 STATE = re.compile(r"^(?:000 )?#(\d+): \"([^\"\n]+)\".*?STATE_(\w+)", re.MULTILINE)
 IKE_STATES = {"V2_ESTABLISHED_IKE_SA", "MAIN_I4", "MAIN_R3"}
 TRAFFIC = re.compile(r"\"([^\"\n]+)\".* Traffic: ESPin=(\S+) ESPout=(\S+)")
-
-CONN = """
-conn {name}
-    auto=add
-    left={left}
-    leftid=@{left_id}
-    leftsubnet={left_inner}/32
-    leftupdown=%disabled
-    right={right}
-    rightid=@{right_id}
-    rightsubnet={right_inner}/32
-    rightupdown=%disabled
-    authby=secret
-    type=tunnel
-    ikev2={ikev2}
-    encapsulation=no
-    nat-ikev1-method=none
-    mobike=no
-    ike=aes256-sha2_256;modp2048
-    esp={esp}
-    rekey=yes
-    keyingtries=1
-"""
 
 
 def tail(log: Path, lines: int = 25) -> str:
@@ -90,18 +61,6 @@ class Spaces:
 
 
 @dataclass(frozen=True)
-class Conn:
-    """One connection between a client and a gateway."""
-
-    client: str
-    gateway: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.client}-{self.gateway}-{self.version}"
-
-
-@dataclass(frozen=True)
 class SA:
     """One direction of an IPsec SA, as a host's kernel lists it."""
 
@@ -118,12 +77,14 @@ class Pluto:
         self.where = where
         self.share = share
         self.seen = seen
+        self._pids: dict[str, int] = {}  # of the daemons that run
+        self._starts = itertools.count(1)
         nss = share / "nss"
         nss.mkdir()
         command("certutil", "-N", "-d", f"sql:{nss}", "--empty-password")
         (share / "secrets").write_text(f': PSK "{SECRET}"\n')
         for host in PEERS:
-            (share / f"{host}.conf").write_text(self._configuration(host))
+            (share / f"{host}.conf").write_text(connections.configuration(host))
 
     @staticmethod
     def in_guest(guest: Guest) -> Pluto:
@@ -137,53 +98,46 @@ class Pluto:
         share.mkdir()
         return Pluto(Spaces(topology), share, str(share))
 
-    @staticmethod
-    def _configuration(host: str) -> str:
-        client = host in {c.role for c in CLIENTS}
-        others = GATEWAYS if client else CLIENTS
-        text = "version 2.0\nconfig setup\n    uniqueids=no\n    nhelpers=0\n    ikev1-policy=accept\n"
-        for other in others:
-            for version in VERSIONS:
-                conn = Conn(host, other.role, version) if client else Conn(other.role, host, version)
-                text += CONN.format(
-                    name=conn,
-                    left=PEERS[host].address,
-                    left_id=host,
-                    left_inner=PEERS[host].inner,
-                    right=other.address if client else "%any",
-                    right_id=other.role,
-                    right_inner=other.inner,
-                    ikev2="insist" if version == "v2" else "no",
-                    esp="aes_gcm256" if version == "v2" else "aes128-sha1",
-                )
-        return text
-
     def _dir(self, host: str) -> str:
         return f"/run/pluto-{host}" if self.seen == "/mnt" else f"{self.seen}/run-{host}"
 
-    def start(self, hosts: Iterable[str] = tuple(PEERS), timeout: float = 30) -> None:
+    def start(self, hosts: Iterable[str], timeout: float = 30) -> None:
         """Start the daemons, all at once, and wait until they listen and have loaded their connections."""
         hosts = tuple(hosts)
+        logs = {}
         for host in hosts:
             directory = self._dir(host)
-            self.where.start(
+            log = f"pluto-{host}.{next(self._starts)}.log"
+            logs[host] = self.share / log
+            self._pids[host] = self.where.start(
                 host,
                 "/bin/sh",
                 "-c",
-                f"mkdir -p {directory} && cp -r {self.seen}/nss {directory}/nss && "
+                f"rm -rf {directory} && mkdir -p {directory} && cp -r {self.seen}/nss {directory}/nss && "
                 f"exec {LIBEXEC}/pluto --config {self.seen}/{host}.conf --nofork --stderrlog --no-dnssec "
                 f"--nhelpers 0 --rundir {directory} --nssdir {directory}/nss --ipsecdir {directory} "
                 f"--dumpdir {directory} --secretsfile {self.seen}/secrets",
-                log=f"pluto-{host}.log",
+                log=log,
             )
         end = time.monotonic() + timeout
-        for host in hosts:
-            wanted = (len(GATEWAYS) if host in {c.role for c in CLIENTS} else len(CLIENTS)) * len(VERSIONS)
-            log = self.share / f"pluto-{host}.log"
-            while not log.exists() or log.read_text(errors="replace").count(": added ") < wanted:
+        for host, log_file in logs.items():
+            wanted = len(connections.of(host))
+            while not log_file.exists() or log_file.read_text(errors="replace").count(": added ") < wanted:
                 if time.monotonic() > end:
-                    raise TimeoutError(f"pluto of {host} is not ready\n{tail(log)}")
+                    raise TimeoutError(f"pluto of {host} is not ready\n{tail(log_file)}")
                 time.sleep(0.1)
+
+    def ensure(self, *hosts: str) -> None:
+        """Start the daemons of those hosts that have none yet."""
+        if lacking := [host for host in hosts if host not in self._pids]:
+            self.start(lacking)
+
+    def crash(self, host: str) -> None:
+        """A host loses power: its daemon is gone without a word, and so is all that its kernel knew."""
+        pid = self._pids.pop(host)
+        self.where.run(host, "kill", "-9", str(pid))
+        self.where.run(host, "ip", "xfrm", "state", "flush")
+        self.where.run(host, "ip", "xfrm", "policy", "flush")
 
     def whack(
         self, host: str, *argv: str, timeout: float = 15
@@ -245,36 +199,36 @@ class Pluto:
         libreswan's --rekey-ipsec and --rekey-ike know IKEv2 only.  In IKEv1 the same is a new Quick Mode, and for
         the ISAKMP SA its replace event, here brought forward.
         """
-        ends = (conn.client, conn.gateway)
-
-        def sas(end: str) -> set[object]:
-            return set(self.spis(end)) if what == "ipsec" else set(self.ike_states(end, conn))
-
-        before = {end: sas(end) for end in ends}
+        before = self._pairs(conn) if what == "ipsec" else {}
+        states = {} if what == "ipsec" else {end: self.ike_states(end, conn) for end in (conn.client, conn.gateway)}
         if conn.version == "v2":
             self.whack(host, "--name", str(conn), f"--rekey-{what}", timeout=timeout)
         elif what == "ipsec":
             self.whack(host, "--name", str(conn), "--initiate", timeout=timeout)
         else:
-            newest = max(self.ike_states(host, conn))
             # (whack hangs on after this one, so the time it is given is short)
-            self.whack(host, "--impair", f"event-sa-replace:{newest}", timeout=min(timeout, 2))
+            self.whack(host, "--impair", f"event-sa-replace:{max(states[host])}", timeout=min(timeout, 2))
         end_time = time.monotonic() + 1
         while True:
-            if all(sas(end) - before[end] for end in ends):
+            if what == "ipsec" and self._paired_anew(conn, before):
+                return True
+            if what == "ike" and all(self.ike_states(end, conn) - known for end, known in states.items()):
                 return True
             if time.monotonic() > end_time:
                 return False
             time.sleep(0.2)
 
-    def refused(self, host: str) -> int:
-        """Packets that a host's own IPsec dropped (no SA yet, none any more, ...): losses that are no NAT's."""
-        text = self.where.run(host, "cat", "/proc/net/xfrm_stat").stdout
-        counters = re.findall(r"^Xfrm(?!Fwd)\w+\s+(\d+)$", text, re.MULTILINE)
-        if not counters:
-            raise RuntimeError(f"{host} has no xfrm statistics: {text!r}")
-        return sum(map(int, counters))
+    def _pairs(self, conn: Conn) -> dict[bool, set[str]]:
+        """The client's SPIs with its gateway: outbound ones under True, inbound ones under False."""
+        client, gateway = PEERS[conn.client].address, PEERS[conn.gateway].address
+        found = self.spis(conn.client)
+        return {
+            True: {sa.spi for sa in found if (sa.source, sa.target) == (client, gateway)},
+            False: {sa.spi for sa in found if (sa.source, sa.target) == (gateway, client)},
+        }
 
-    def flush(self, host: str) -> None:
-        """Throw a host's SAs out of its kernel, behind pluto's back."""
-        self.where.run(host, "ip", "xfrm", "state", "flush")
+    def _paired_anew(self, conn: Conn, before: dict[bool, set[str]]) -> bool:
+        """Whether the client has a new SA each way, and the gateway has the same two."""
+        now = self._pairs(conn)
+        new = [now[way] - before[way] for way in (True, False)]
+        return all(new) and set.union(*new) <= {sa.spi for sa in self.spis(conn.gateway)}

@@ -3,12 +3,13 @@
       inside network 192.168.1.0/24            one public address            "the internet"
 
    c1    .10 ---+                                                                  +--- g1     198.51.100.10
-   c2    .11 ---+                192.168.1.1        203.0.113.1                    +--- g2     198.51.100.20
+   ...          |                192.168.1.1        203.0.113.1                    +--- g2     198.51.100.20
+   c5    .14 ---+                                                                  |
                 +--[ lan ]--- in: gw :out ----------------- pub: router :net --[ net ]
    host  .20 ---+                 the NAT           203.0.113.254    198.51.100.1  +--- server 198.51.100.80
    host2 .21 ---+                 under test
 
-   c1 c2        IPsec clients, inside        (inner addresses 10.1.0.1, 10.1.0.2)
+   c1 ... c5    IPsec clients, inside        (inner addresses 10.1.0.1 ... 10.1.0.5)
    g1 g2        IPsec gateways, outside      (inner addresses 10.2.0.1, 10.2.0.2)
    host host2   ordinary inside hosts; server is an ordinary outside host (http, dns)
 
@@ -59,7 +60,7 @@ def _outside(role: str, last: int, inner: str | None = None) -> Host:
     return Host(role, "net", f"198.51.100.{last}", "198.51.100.1", inner)
 
 
-CLIENTS = (_inside("c1", 10, "10.1.0.1"), _inside("c2", 11, "10.1.0.2"))
+CLIENTS = tuple(_inside(f"c{number}", 9 + number, f"10.1.0.{number}") for number in range(1, 6))
 GATEWAYS = (_outside("g1", 10, "10.2.0.1"), _outside("g2", 20, "10.2.0.2"))
 PEERS = {host.role: host for host in CLIENTS + GATEWAYS}
 ORDINARY = {h.role: h for h in (_inside("host", 20), _inside("host2", 21), _outside("server", 80))}

@@ -2,7 +2,7 @@
 
     with World() as world:
         nat = Masquerade(world.topology)
-        result = cases.RUN["a"](world, nat, "v2")
+        result = CASES["a"].run(world, nat, "v2")
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from types import TracebackType
 from typing import Callable, TypeVar
 
 from lab.cleanup import cleanup
+from lab.connections import Conn
 from lab.guest import Guest
 from lab.nat import DEFAULT, Nat, Timers
-from lab.pluto import Conn, Pluto
+from lab.pluto import Pluto
 from lab.run import Run
 from lab.topology import Topology
 
+# The IPsec hosts most cases use; the daemons of the others start when a case needs them.
+FIRST = ("c1", "c2", "g1", "g2")
 T = TypeVar("T")
 
 
@@ -50,7 +53,7 @@ class World:
 
     def _plutos(self) -> Pluto:
         pluto = Pluto.in_guest(self.guest)
-        pluto.start()
+        pluto.start(FIRST)
         return pluto
 
     def __exit__(
@@ -79,8 +82,13 @@ class World:
                 self.pluto.add(end, conn)
         self._used.clear()
 
+    def prepare(self, *conns: Conn) -> None:
+        """See to it that both ends' daemons run; the connections' SAs will be taken down by `reset`."""
+        self.pluto.ensure(*sorted({end for conn in conns for end in (conn.client, conn.gateway)}))
+        self._used.update(conns)
+
     def up(self, conn: Conn, timeout: float = 10, by_gateway: bool = False) -> bool:
         """Bring a connection up."""
         assert self.nat is not None, "a NAT first"
-        self._used.add(conn)
+        self.prepare(conn)
         return self.pluto.up(conn, timeout, self.nat.public if by_gateway else None)

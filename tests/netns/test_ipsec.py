@@ -17,8 +17,9 @@ from scapy.packet import Raw
 from wire import watch, wrong_checksums
 
 from lab import need
+from lab.connections import Conn
 from lab.netns import Namespace
-from lab.pluto import Conn, Pluto
+from lab.pluto import Pluto
 from lab.spinatd import Spinatd
 from lab.topology import HOSTS, Topology
 
@@ -42,7 +43,7 @@ def pluto(topology: Topology) -> Pluto:
     if lacking := need.for_pluto():
         pytest.skip("no pluto: lacking " + "; ".join(lacking))
     daemons = Pluto.in_spaces(topology)
-    daemons.start()
+    daemons.start(("c1", "c2", "g1", "g2"))
     return daemons
 
 

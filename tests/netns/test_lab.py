@@ -50,7 +50,7 @@ def child() -> tuple[subprocess.Popen[str], str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_behind(topology: Topology, number: signal.Signals) -> None:
     process, name = child()
-    assert len(spaces(name)) == 10
+    assert len(spaces(name)) == 13
     process.send_signal(number)
     assert process.wait(20) != 0
     assert spaces(name) == []
@@ -62,9 +62,9 @@ def test_cleanup_takes_what_a_killed_run_left_and_nothing_else(topology: Topolog
     own = spaces(topology.run.name)
     process.kill()
     process.wait()
-    assert len(spaces(name)) == 10
+    assert len(spaces(name)) == 13
     assert any(space.startswith(name + "-") for space in leftovers()[0])
-    assert cleanup() >= 11
+    assert cleanup() >= 14
     assert spaces(name) == []
     assert spaces(topology.run.name) == own
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.cases import CASES, STANDARD, Case
+from lab.cases import CASES, STANDARD
 from lab.masquerade import Masquerade
 from lab.nat import Nat
+from lab.scene import Case
 from lab.spinatd import Spinatd
 from lab.world import World
 

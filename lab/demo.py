@@ -48,7 +48,7 @@ def part_one(world: World, nat: Nat, server: Server) -> bool:
     guest, pluto = world.guest, world.pluto
     one, two = Conn("c1", "g1", "v2"), Conn("c1", "g2", "v1")
     world.fresh(nat)
-    with EspWatch(world.topology, world.guest, nat.public) as watch, Chatter(server, host) as chatter:
+    with EspWatch(world.topology, world.guest, nat) as watch, Chatter(server, host) as chatter:
         for conn, gateway in ((one, "g1"), (two, "g2")):
             begin = time.monotonic()
             version = "IKEv2" if conn.version == "v2" else "IKEv1"

@@ -18,6 +18,7 @@ from typing import Iterator
 
 from lab.capture import Capture, Esp, esp_packets
 from lab.guest import Guest, Ipsec
+from lab.nat import Nat
 from lab.probes import Count
 from lab.topology import CLIENTS, Topology
 
@@ -29,8 +30,8 @@ Key = tuple[str, int, int]  # remote, SPI, sequence number
 class EspWatch:
     """Counts ESP through the NAT, both ways, for the time of a `with`."""
 
-    def __init__(self, topology: Topology, guest: Guest, public: str) -> None:
-        self._public = public
+    def __init__(self, topology: Topology, guest: Guest, nat: Nat) -> None:
+        self._publics = {nat.public_of(client.address) for client in CLIENTS}
         self._guest = guest
         directory = topology.run.dir
         expression = "ip proto 50"
@@ -74,8 +75,8 @@ class EspWatch:
         """The counts, from what crossed the two wires and what the hosts' kernels say."""
         owners = inbound_owners(after)
         sent = {(p.target, p.spi, p.sequence): p.time for p in inside if p.target.startswith(OUTSIDE)}
-        left = {(p.target, p.spi, p.sequence) for p in outside if p.source == self._public}
-        came = {(p.source, p.spi, p.sequence): p.time for p in outside if p.target == self._public}
+        left = {(p.target, p.spi, p.sequence) for p in outside if p.source in self._publics}
+        came = {(p.source, p.spi, p.sequence): p.time for p in outside if p.target in self._publics}
         arrived: set[Key] = set()
         strangers: dict[str, int] = {}  # copies, by the host that got them
         for p in inside:

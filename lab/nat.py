@@ -46,6 +46,10 @@ class Nat(abc.ABC):
         self.gw = topology.gw
         self.timers = DEFAULT
 
+    def public_of(self, inside: str) -> str:
+        """The address that the outside sees of an inside host."""
+        return self.public
+
     @abc.abstractmethod
     def start(self, timers: Timers = DEFAULT) -> None:
         """Begin to translate, without any state."""

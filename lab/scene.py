@@ -103,7 +103,7 @@ class Case:
         result = Result(self.key, self.title, nat.name, ike, gap=self.gap)
         begin = time.monotonic()
         world.fresh(nat, self.timers)
-        with EspWatch(world.topology, world.guest, nat.public) as watch:
+        with EspWatch(world.topology, world.guest, nat) as watch:
             self.body(Scene(world, nat, ike, result, watch))
         result.watched(watch)
         result.seconds = time.monotonic() - begin

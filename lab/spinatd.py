@@ -77,12 +77,24 @@ class Spinatd(Nat):
 
     def start(self, timers: Timers = DEFAULT, resume: bool = False) -> None:
         """Begin without any state, or with `resume` as a user's restart does: with the journal there is."""
-        assert self.process is None, "spinatd runs already"
         if not resume:
             for old in self.dir.glob("journal.db*"):
                 old.unlink()
         self.timers = timers
-        self.config.write_text("\n".join(self.lines(timers)) + "\n")
+        self._launch()
+
+    def halt(self, crash: bool = False) -> None:
+        if crash:
+            self.kill()
+        else:
+            self.stop()
+
+    def resume(self) -> None:
+        self._launch()
+
+    def _launch(self) -> None:
+        assert self.process is None, "spinatd runs already"
+        self.config.write_text("\n".join(self.lines(self.timers)) + "\n")
         self.socket.unlink(missing_ok=True)
         self._log_begin = self.log.stat().st_size if self.log.exists() else 0
         # (A sanitizer build ends at the first finding, so that stop() or start() sees it.)

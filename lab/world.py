@@ -17,7 +17,7 @@ from lab.guest import Guest
 from lab.nat import DEFAULT, Nat, Timers
 from lab.pluto import Pluto
 from lab.run import Run
-from lab.topology import Topology
+from lab.topology import PEERS, Topology
 
 # The IPsec hosts most cases use; the daemons of the others start when a case needs them.
 FIRST = ("c1", "c2", "g1", "g2")
@@ -91,4 +91,4 @@ class World:
         """Bring a connection up."""
         assert self.nat is not None, "a NAT first"
         self.prepare(conn)
-        return self.pluto.up(conn, timeout, self.nat.public if by_gateway else None)
+        return self.pluto.up(conn, timeout, self.nat.public_of(PEERS[conn.client].address) if by_gateway else None)

@@ -25,9 +25,12 @@ class OneToOne(Nat):
     def start(self, timers: Timers = DEFAULT) -> None:
         self.timers = timers
         self._running = True
-        for rule in self._rules("-A"):
-            self.gw.run(*rule.split())
+        self._translate("-A")
         self.topology.router.ip(*(f"route add {public}/32 via {PUBLIC}" for public in ADDRESSES.values()))
+
+    def _translate(self, verb: str) -> None:
+        for rule in self._rules(verb):
+            self.gw.run(*rule.split())
 
     @staticmethod
     def _rules(verb: str) -> list[str]:
@@ -41,8 +44,7 @@ class OneToOne(Nat):
         if not self._running:
             return
         self._running = False
-        for rule in self._rules("-D"):
-            self.gw.run(*rule.split())
+        self._translate("-D")
         self.gw.run("conntrack", "-F", check=False)
         self.topology.router.ip(*(f"route del {public}/32" for public in ADDRESSES.values()))
 
@@ -50,7 +52,7 @@ class OneToOne(Nat):
         return ADDRESSES[inside]
 
     def halt(self, crash: bool = False) -> None:
-        self.stop()
+        self._translate("-D")
 
     def resume(self) -> None:
-        self.start(self.timers)
+        self._translate("-A")

@@ -192,7 +192,7 @@ def _away(scene: Scene, group: list[Conn], crash: bool) -> None:
 
 
 def _natt(scene: Scene, group: list[Conn]) -> None:
-    group = [Conn("c2", GATEWAY, conn.version, natt=True) if conn.client == "c2" else conn for conn in group]
+    group = [Conn("c2", GATEWAY, "v1", natt=True) if conn.client == "c2" else conn for conn in group]
     scene.up_together(group)
     encapsulated = "espinudp" in scene.world.guest.run("c2", "ip", "xfrm", "state").stdout
     scene.check("c2 on UDP 4500", encapsulated)

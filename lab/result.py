@@ -63,8 +63,8 @@ class Result:
         return ", ".join(parts)
 
     def __str__(self) -> str:
-        parts = [str(count) for count in self.counts]
-        parts += [f"{what}: {'yes' if held else 'NO'}" for what, held in self.checks]
+        parts = _brief([(str(count), count.complete) for count in self.counts], "pings complete")
+        parts += _brief([(f"{what}: {'yes' if held else 'NO'}", held) for what, held in self.checks], "checks held")
         parts += [str(one) for one in self.bulks]
         parts += [str(self.esp_out), str(self.esp_in)]
         if self.refused:
@@ -79,3 +79,11 @@ class Result:
         """Take over what was counted at the NAT's two sides."""
         self.esp_out, self.esp_in = watch.out, watch.back
         self.refused, self.copies, self.outage = watch.refused, watch.copies, watch.outage
+
+
+def _brief(items: list[tuple[str, bool]], good: str) -> list[str]:
+    """All of a few; of many, those that are not as they should be, and how many are."""
+    if len(items) <= 8:
+        return [text for text, _ in items]
+    bad = [text for text, fine in items if not fine]
+    return [*bad, f"{len(items) - len(bad)}/{len(items)} {good}"]

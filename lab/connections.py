@@ -52,6 +52,39 @@ conn {name}
 """
 
 
+# What the gateways have for vpnc (see vpnc.py), by client: loaded by the case that uses it.  Each client has a group of
+# its own, for the gateway gives all of one group and one public address the same inner address.
+VPNC = {"c4": "vpnc-c4", "c5": "vpnc-c5"}
+VPNC_CONN = """
+conn {name}
+    auto=ignore
+    left={left}
+    leftid=@{left_id}
+    leftsubnet=0.0.0.0/0
+    leftupdown=%disabled
+    leftxauthserver=yes
+    leftmodecfgserver=yes
+    right=%any
+    rightid=@[{name}]
+    rightaddresspool=10.3.{number}.1-10.3.{number}.9
+    rightupdown=%disabled
+    rightxauthclient=yes
+    rightmodecfgclient=yes
+    modecfgpull=yes
+    xauthby=alwaysok
+    authby=secret
+    type=tunnel
+    ikev2=no
+    encapsulation=no
+    nat-ikev1-method=none
+    aggressive=yes
+    ike=3des-sha1;modp1536
+    esp=aes128-sha1
+    pfs=no
+    rekey=no
+"""
+
+
 @dataclass(frozen=True)
 class Conn:
     """One connection between a client and a gateway."""
@@ -101,4 +134,7 @@ def configuration(host: str) -> str:
             ike="aes256-sha2_256;modp2048",
             esp="aes_gcm256" if conn.version == "v2" else "aes128-sha1",
         )
+    if host in {gateway.role for gateway in GATEWAYS}:
+        for number, name in enumerate(VPNC.values()):
+            text += VPNC_CONN.format(name=name, number=number, left=PEERS[host].address, left_id=host)
     return text

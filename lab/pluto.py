@@ -132,10 +132,14 @@ class Pluto:
         if lacking := [host for host in hosts if host not in self._pids]:
             self.start(lacking)
 
+    def stop(self, host: str) -> None:
+        """End a host's daemon, if there is one, without a word to anybody."""
+        if (pid := self._pids.pop(host, None)) is not None:
+            self.where.run(host, "kill", "-9", str(pid))
+
     def crash(self, host: str) -> None:
         """A host loses power: its daemon is gone without a word, and so is all that its kernel knew."""
-        pid = self._pids.pop(host)
-        self.where.run(host, "kill", "-9", str(pid))
+        self.stop(host)
         self.where.run(host, "ip", "xfrm", "state", "flush")
         self.where.run(host, "ip", "xfrm", "policy", "flush")
 
@@ -149,6 +153,10 @@ class Pluto:
 
     def add(self, host: str, *conns: Conn) -> None:
         """Load connections (again)."""
+        self.load(host, *map(str, conns))
+
+    def load(self, host: str, *names: str) -> None:
+        """Load connections by their names."""
         done = self.where.run(
             host,
             f"{LIBEXEC}/addconn",
@@ -156,7 +164,7 @@ class Pluto:
             f"{self.seen}/{host}.conf",
             "--ctlsocket",
             f"{self._dir(host)}/pluto.ctl",
-            *map(str, conns),
+            *names,
         )
         if done.returncode != 0:
             raise RuntimeError(f"addconn on {host}: {done.stdout}{done.stderr}")

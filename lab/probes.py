@@ -46,6 +46,14 @@ def parse(label: str, output: str) -> Count:
     )
 
 
+def ping_between(
+    guest: Guest, host: str, source: str, target: str, label: str, count: int = 5, interval: float = 0.1, *options: str
+) -> Count:
+    """Ping from one inner address of a host to another host's; the last reply may take up to two seconds."""
+    argv = ["ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", "2", "-I", source, *options, target]
+    return parse(label, guest.run(host, *argv, timeout=count * interval + 20).stdout)
+
+
 def ping(
     guest: Guest,
     source: str,
@@ -55,26 +63,11 @@ def ping(
     label: str | None = None,
     size: int = 56,
 ) -> Count:
-    """Ping between two IPsec hosts' inner addresses; the last reply may take up to two seconds."""
-    done = guest.run(
-        source,
-        "ping",
-        "-n",
-        "-q",
-        "-c",
-        str(count),
-        "-i",
-        str(interval),
-        "-W",
-        "2",
-        "-s",
-        str(size),
-        "-I",
-        str(PEERS[source].inner),
-        str(PEERS[target].inner),
-        timeout=count * interval + 20,
+    """Ping between two IPsec hosts' inner addresses."""
+    addresses = (str(PEERS[source].inner), str(PEERS[target].inner))
+    return ping_between(
+        guest, source, *addresses, label or f"{source}>{target}", count, interval, "-s", str(size)
     )
-    return parse(label or f"{source}>{target}", done.stdout)
 
 
 class Background:

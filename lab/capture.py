@@ -66,6 +66,8 @@ class Esp:
     target: str
     spi: int
     sequence: int
+    length: int  # of the whole IP packet
+    dont_fragment: bool
 
 
 def frames(path: Path) -> Iterator[tuple[float, bytes]]:
@@ -84,8 +86,9 @@ def esp_packets(path: Path) -> Iterator[Esp]:
         if len(frame) < 34 or struct.unpack_from("!H", frame, 12)[0] != ETHERTYPE_IP:
             continue
         header = 14 + (frame[14] & 15) * 4
-        offset = struct.unpack_from("!H", frame, 20)[0] & 0x1FFF
-        if frame[23] != PROTO_ESP or offset != 0 or len(frame) < header + 8:
+        length, _id, fragment = struct.unpack_from("!HHH", frame, 16)
+        if frame[23] != PROTO_ESP or fragment & 0x1FFF or len(frame) < header + 8:
             continue
         spi, sequence = struct.unpack_from("!II", frame, header)
-        yield Esp(moment, socket.inet_ntoa(frame[26:30]), socket.inet_ntoa(frame[30:34]), spi, sequence)
+        ends = (socket.inet_ntoa(frame[26:30]), socket.inet_ntoa(frame[30:34]))
+        yield Esp(moment, *ends, spi, sequence, length, bool(fragment & 0x4000))

@@ -39,6 +39,8 @@ class EspWatch:
         self._outside = Capture(topology.router, "pub", directory / "esp-outside.pcap", expression, 64)
         self._before: dict[str, Ipsec] = {}
         self._outages: list[tuple[float, float]] = []
+        # The longest packet that the NAT's outside link takes: longer ones that must not be fragmented do not count.
+        self.limit = 65535
         self.out = Count("ESP out", 0, 0)
         self.back = Count("ESP in", 0, 0)
         # ESP packets that the NAT gave to a host that does not own their SPI, beside the one that does.
@@ -74,7 +76,11 @@ class EspWatch:
     def _judge(self, inside: list[Esp], outside: list[Esp], after: dict[str, Ipsec]) -> None:
         """The counts, from what crossed the two wires and what the hosts' kernels say."""
         owners = inbound_owners(after)
-        sent = {(p.target, p.spi, p.sequence): p.time for p in inside if p.target.startswith(OUTSIDE)}
+        sent = {
+            (p.target, p.spi, p.sequence): p.time
+            for p in inside
+            if p.target.startswith(OUTSIDE) and not (p.length > self.limit and p.dont_fragment)
+        }
         left = {(p.target, p.spi, p.sequence) for p in outside if p.source in self._publics}
         came = {(p.source, p.spi, p.sequence): p.time for p in outside if p.target in self._publics}
         arrived: set[Key] = set()

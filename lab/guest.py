@@ -26,6 +26,7 @@ MODULES = """
     drivers/net/tun crypto/hmac crypto/jitterentropy_rng crypto/drbg crypto/gf128mul crypto/ghash-generic crypto/ctr
     crypto/gcm crypto/cbc crypto/authenc crypto/authencesn crypto/seqiv crypto/echainiv crypto/sha512_generic
     lib/crypto/libdes crypto/des_generic net/xfrm/xfrm_algo net/xfrm/xfrm_user net/key/af_key net/ipv4/esp4
+    net/sched/sch_netem
 """.split()
 
 

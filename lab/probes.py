@@ -62,11 +62,12 @@ def ping(
     interval: float = 0.1,
     label: str | None = None,
     size: int = 56,
+    *options: str,
 ) -> Count:
     """Ping between two IPsec hosts' inner addresses."""
     addresses = (str(PEERS[source].inner), str(PEERS[target].inner))
     return ping_between(
-        guest, source, *addresses, label or f"{source}>{target}", count, interval, "-s", str(size)
+        guest, source, *addresses, label or f"{source}>{target}", count, interval, "-s", str(size), *options
     )
 
 

@@ -52,13 +52,15 @@ class Scene:
         """Five pings through the tunnel."""
         self.result.counts.append(ping(self.world.guest, source, target, label=label))
 
-    def ping_together(self, pairs: Iterable[Pair], when: str = "", size: int = 56) -> None:
+    def ping_together(self, pairs: Iterable[Pair], when: str = "", size: int = 56, *options: str) -> None:
         """Five pings through each tunnel, all at the same moment."""
         guest = self.world.guest
-        calls = [
-            partial(ping, guest, *pair, label=f"{pair[0]}>{pair[1]} {when}".rstrip(), size=size) for pair in pairs
-        ]
-        self.result.counts += together(calls)
+
+        def one(pair: Pair) -> Count:
+            label = f"{pair[0]}>{pair[1]} {when}".rstrip()
+            return ping(guest, *pair, 5, 0.1, label, size, *options)
+
+        self.result.counts += together(partial(one, pair) for pair in pairs)
 
     @contextmanager
     def pinging(self, pairs: Iterable[Pair], when: str = "", count: int = 40, interval: float = 0.05) -> Iterator[None]:

@@ -217,7 +217,7 @@ class Scenario:
         """The case with so many clients: its key is `key-count`."""
         return Case(
             f"{self.key}-{count}",
-            f"{NUMBERS[count]} clients, one gateway: {self.title}",
+            f"{NUMBERS[count]}, one gateway: {self.title}",
             lambda scene: self.body(scene, conns(count, scene.ike)),
             self.timers,
             special=True,
@@ -225,7 +225,7 @@ class Scenario:
         )
 
 
-NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
+NUMBERS = {1: "one client", 2: "two clients", 3: "three clients", 4: "four clients", 5: "five clients"}
 SCENARIOS = (
     Scenario("start", "started at once", _start),
     Scenario("one-by-one", "one after the other", _one_by_one),

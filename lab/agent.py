@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -226,6 +227,8 @@ def transfer(request: dict[str, Any]) -> dict[str, Any]:
             timeout=request.get("timeout", 30),
             source_address=(request["source"], 0),
         ) as connection:
+            # If this fails, then for good: no retransmissions into the next case.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             left = size
             while left > 0:
                 piece = block[:left]

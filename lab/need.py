@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 from lab.spinatd import build_dir
@@ -19,12 +21,13 @@ PROGRAMS = {
     "busybox": "busybox-static",
     "curl": "curl",
     "dnsmasq": "dnsmasq-base",
+    "tc": "iproute2",
 }
-GUEST_PROGRAMS = {
-    "linux.uml": "user-mode-linux",
+PLUTO_PROGRAMS = {
     "/usr/libexec/ipsec/pluto": "libreswan",
     "certutil": "libnss3-tools",
 }
+GUEST_ONLY = {"linux.uml": "user-mode-linux", "vpnc": "vpnc"}
 
 
 def _programs(wanted: dict[str, str]) -> list[str]:
@@ -39,7 +42,7 @@ def for_namespaces() -> list[str]:
 
 def for_guest() -> list[str]:
     """What is lacking for the user-mode-linux guest."""
-    lacking = for_namespaces() + _programs(GUEST_PROGRAMS)
+    lacking = for_namespaces() + _programs(GUEST_ONLY | PLUTO_PROGRAMS)
     if platform.machine() != "x86_64":
         lacking.append("an x86_64 machine (user-mode-linux)")
     if not os.path.exists("/dev/net/tun"):
@@ -55,6 +58,18 @@ def for_spinatd() -> list[str]:
     return [f"{built / name} (make build)" for name in ("spinatd", "spinat") if not (built / name).exists()]
 
 
+def for_journal() -> list[str]:
+    """What is lacking for a state that outlives spinatd: an option `journal PATH`."""
+    if lacking := for_spinatd():
+        return lacking
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as handle:
+        handle.write("alias_address 203.0.113.1\ninterface out\njournal /run/spinat-journal\n")
+        handle.flush()
+        argv = [str(build_dir() / "spinat"), "check", "-f", handle.name]
+        known = subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    return [] if known else ["a spinatd that knows the option `journal`"]
+
+
 def for_pluto() -> list[str]:
     """What is lacking to run pluto in a plain namespace."""
-    return _programs({k: v for k, v in GUEST_PROGRAMS.items() if k != "linux.uml"})
+    return _programs(PLUTO_PROGRAMS)

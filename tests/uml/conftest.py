@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from lab import need  # noqa: E402
 from lab.masquerade import Masquerade  # noqa: E402
 from lab.nat import DEFAULT, Nat, Timers  # noqa: E402
+from lab.onetoone import OneToOne  # noqa: E402
 from lab.spinatd import Spinatd  # noqa: E402
 from lab.topology import Topology  # noqa: E402
 from lab.world import World  # noqa: E402
@@ -46,6 +47,16 @@ class IpsecOnly(Spinatd):
     def stop(self) -> None:
         super().stop()
         self.masquerade.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "choice(cases): the cases a test of several clients runs")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every", action="store_true", help="every case of several clients, with 2 to 5 of them, in every IKE version"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +98,18 @@ def tun(world: World, built: None) -> Spinatd:
 @pytest.fixture(scope="session")
 def ipsec_only(world: World, built: None) -> IpsecOnly:
     return IpsecOnly(world.topology)
+
+
+@pytest.fixture(scope="session")
+def one_to_one(world: World) -> OneToOne:
+    return OneToOne(world.topology)
+
+
+@pytest.fixture(scope="session")
+def journal(world: World, built: None) -> Spinatd:
+    if lacking := need.for_journal():
+        pytest.skip("; ".join(lacking))
+    return Spinatd(world.topology, {"journal": str(world.run.dir / "journal")})
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 Part one is one inside client with SAs to two outside gateways (IKEv2 to one, IKEv1 to the other), with an ordinary
 inside host on the web meanwhile.  Part two runs the lab's cases through spinat and then through the kernel's
-MASQUERADE, on the same guest.  The exit code says whether spinat passed everything.
+MASQUERADE, on the same guest; among them five clients of one gateway.  The exit code says whether spinat passed everything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 
 from lab import need
-from lab.cases import CASES
+from lab.cases import CASES as FEW
 from lab.connections import Conn
 from lab.espwatch import EspWatch
 from lab.masquerade import Masquerade
@@ -22,11 +22,14 @@ from lab.ordinary import Chatter, Server
 from lab.probes import Background, bulk, ping
 from lab.report import heading, indent, say, step, table, verdict
 from lab.result import Result
+from lab.shared import SHARED
 from lab.spinatd import Spinatd, SpinatdFailed
 from lab.world import World
 
+CASES = FEW | SHARED
 # The rows of the table, each in one IKE version, so that both appear and the whole stays under three minutes.
 ROWS = (("a", "v2"), ("b", "v1"), ("c", "v2"), ("e", "v2"), ("f", "v1"), ("g", "v2"), ("r", "v2"))
+FIVE = (("start-5", "v2"), ("first-5", "v1"))
 
 
 class Part:
@@ -139,10 +142,10 @@ def main() -> int:
     if lacking:
         say("demo: this machine lacks " + "; ".join(lacking))
         return 2
-    rows = [(key, ike) for key, _ in ROWS for ike in ("v2", "v1")] if arguments.all else list(ROWS)
+    rows = [(key, ike) for key, _ in ROWS + FIVE for ike in ("v2", "v1")] if arguments.all else list(ROWS + FIVE)
     begin = time.monotonic()
     good = True
-    heading("The lab: namespaces, and a guest with real kernel ESP and four real IKE daemons")
+    heading("The lab: namespaces, and a guest with real kernel ESP and seven real IKE daemons")
     with World() as world:
         for what, seconds in world.seconds.items():
             step(what, "", True, seconds)

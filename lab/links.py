@@ -152,8 +152,8 @@ def _fragments(scene: Scene, group: list[Conn]) -> None:
 
 
 SCENARIOS = (
-    Scenario("mtu", "a narrow link beyond", _mtu),
-    Scenario("mtu-own", "a narrow outside link", _mtu_own),
-    Scenario("fragments", "IKE and ESP in disordered fragments", _fragments),
+    Scenario("mtu", "narrow link beyond", _mtu),
+    Scenario("mtu-own", "narrow own link", _mtu_own),
+    Scenario("fragments", "disordered fragments", _fragments),
 )
 LINKS: dict[str, Case] = {case.key: case for one in SCENARIOS for case in (one.case(count) for count in NUMBERS)}

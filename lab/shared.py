@@ -217,7 +217,7 @@ class Scenario:
         """The case with so many clients: its key is `key-count`."""
         return Case(
             f"{self.key}-{count}",
-            f"{NUMBERS[count]}, one gateway: {self.title}",
+            f"{NUMBERS[count]} at one gateway, {self.title}",
             lambda scene: self.body(scene, conns(count, scene.ike)),
             self.timers,
             special=True,
@@ -225,19 +225,19 @@ class Scenario:
         )
 
 
-NUMBERS = {1: "one client", 2: "two clients", 3: "three clients", 4: "four clients", 5: "five clients"}
+NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 SCENARIOS = (
-    Scenario("start", "started at once", _start),
-    Scenario("one-by-one", "one after the other", _one_by_one),
-    Scenario("first", "gateway's ESP is the first ever", _first),
-    Scenario("silence", "gateway first after silence", _silence, SHORT),
-    Scenario("silence-rekey", "gateway rekeys after silence", _silence_rekey, SHORT),
-    Scenario("rekey", "rekeys from each end", _rekey, gap=True),
+    Scenario("start", "all at once", _start),
+    Scenario("one-by-one", "in turn", _one_by_one),
+    Scenario("first", "its ESP first", _first),
+    Scenario("silence", "it speaks after silence", _silence, SHORT),
+    Scenario("silence-rekey", "it rekeys after silence", _silence_rekey, SHORT),
+    Scenario("rekey", "rekeys", _rekey, gap=True),
     Scenario("overlap", "overlapping rekeys", _overlap, gap=True),
     Scenario("overlap-ike", "overlapping IKE rekeys", _overlap_ike, gap=True),
-    Scenario("client-reboots", "a client reboots", _client_reboots),
-    Scenario("gateway-reboots", "the gateway reboots", _gateway_reboots),
-    Scenario("gateway-calls", "the gateway reboots and calls", _gateway_calls),
+    Scenario("client-reboots", "one reboots", _client_reboots),
+    Scenario("gateway-reboots", "it reboots", _gateway_reboots),
+    Scenario("gateway-calls", "it reboots and calls", _gateway_calls),
     Scenario("restart", "the NAT restarts", partial(_away, crash=False)),
     Scenario("crash", "the NAT crashes", partial(_away, crash=True)),
     Scenario("natt", "one on UDP 4500", _natt),

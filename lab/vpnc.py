@@ -100,4 +100,4 @@ def _two(scene: Scene) -> None:
         pluto.crash(GATEWAY)
 
 
-CASE = Case("vpnc", "two vpnc clients, the same gateway", _two, special=True)
+CASE = Case("vpnc", "two vpnc at one gateway", _two, special=True)

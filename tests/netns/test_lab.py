@@ -69,6 +69,21 @@ def test_cleanup_takes_what_a_killed_run_left_and_nothing_else(topology: Topolog
     assert spaces(topology.run.name) == own
 
 
+def test_cleanup_leaves_another_living_run_alone(topology: Topology) -> None:
+    """Two labs at the same time on one machine, from two trees: neither takes the other's namespaces."""
+    process, name = child()
+    try:
+        before = spaces(name)
+        assert len(before) == 13
+        cleanup()
+        assert spaces(name) == before
+        assert (topology.run.dir.parent / name.removeprefix("spl")).exists()
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert spaces(name) == []
+
+
 def test_masquerade_carries_ordinary_traffic(topology: Topology, server: Server) -> None:
     """The page, the name and the ping work in this lab: a failure through spinat is then spinat's."""
     nat = Masquerade(topology)

@@ -77,24 +77,12 @@ class Spinatd(Nat):
 
     def start(self, timers: Timers = DEFAULT, resume: bool = False) -> None:
         """Begin without any state, or with `resume` as a user's restart does: with the journal there is."""
+        assert self.process is None, "spinatd runs already"
         if not resume:
             for old in self.dir.glob("journal.db*"):
                 old.unlink()
         self.timers = timers
-        self._launch()
-
-    def halt(self, crash: bool = False) -> None:
-        if crash:
-            self.kill()
-        else:
-            self.stop()
-
-    def resume(self) -> None:
-        self._launch()
-
-    def _launch(self) -> None:
-        assert self.process is None, "spinatd runs already"
-        self.config.write_text("\n".join(self.lines(self.timers)) + "\n")
+        self.config.write_text("\n".join(self.lines(timers)) + "\n")
         self.socket.unlink(missing_ok=True)
         self._log_begin = self.log.stat().st_size if self.log.exists() else 0
         # (A sanitizer build ends at the first finding, so that stop() or start() sees it.)
@@ -133,6 +121,15 @@ class Spinatd(Nat):
             raise SpinatdFailed(f"spinatd does not stop on SIGTERM\n{tail(self.log)}") from None
         if code != 0:
             raise SpinatdFailed(f"spinatd stopped with exit code {code}\n{tail(self.log)}")
+
+    def halt(self, crash: bool = False) -> None:
+        if crash:
+            self.kill()
+        else:
+            self.stop()
+
+    def resume(self) -> None:
+        self.start(self.timers, resume=True)
 
     def _end(self) -> None:
         """The run ends: stop, and take away what a crash left outside the namespace."""

@@ -109,7 +109,7 @@ def one_to_one(world: World) -> OneToOne:
 def journal(world: World, built: None) -> Spinatd:
     if lacking := need.for_journal():
         pytest.skip("; ".join(lacking))
-    return Spinatd(world.topology, {"journal": str(world.run.dir / "journal")})
+    return Spinatd(world.topology, {"journal": str(world.run.dir / "spinat" / "journal.db")})
 
 
 @pytest.fixture(scope="session")

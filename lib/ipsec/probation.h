@@ -39,8 +39,4 @@ void probation_spoke(struct spinat *engine, uint32_t peer, bool informational);
 bool probation_refuted(struct spinat *engine, be32 public_address, be32 remote,
     be32 inside, be32 spi);
 
-/** What speaks for a claim, and its score. */
-void probation_evidence(const struct spinat *engine, uint32_t binding,
-    const struct claim *claim, struct evidence *evidence);
-
 #endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ipsec/handout.h"
+
+#include "ipsec/claims.h"
+
+/* So far behind the best, a candidate gets but few of the copies. */
+#define IMPROBABLE      30
+#define IMPROBABLE_EACH 16u
+/* Past the budget: how many packets the holder may leave unanswered before
+ * others get half of them, and how far ahead it must be to get nearly all. */
+#define SILENT_PACKETS 8u
+#define WELL_AHEAD     8
+
+/* Whether the other candidates get a copy of this packet. */
+static bool may_copy(struct spinat *engine, struct binding *binding,
+    struct remote *remote, unsigned wanted)
+{
+	bucket_refill(&binding->allowed, BINDING_COPIES, engine->tick);
+	return bucket_has(&binding->allowed, wanted) &&
+	    bucket_take_many(
+		&remote->copies, REMOTE_COPIES, engine->tick, wanted) &&
+	    bucket_take_many(
+		&binding->allowed, BINDING_COPIES, engine->tick, wanted);
+}
+
+static void give(struct spinat *engine, struct claim *claim)
+{
+	claim->copied = engine->now;
+	timing_begin(&claim->answers, engine->now);
+}
+
+static void give_copy(
+    struct spinat *engine, struct claim *claim, struct copies *copies)
+{
+	copies->hosts[copies->count++] = claim->inside;
+	claim->copies++;
+	engine->peers.peers[claim->peer].copied = engine->now;
+	give(engine, claim);
+}
+
+/* Of how many packets the holder gets all but one: few if it never answers, and
+ * many if it is well ahead. */
+static unsigned turns_of_holder(
+    const struct claim *holder, struct claim *const others[], unsigned count)
+{
+	if (holder->turns.packets[1] >= SILENT_PACKETS &&
+	    holder->turns.answers[1] == 0)
+		return 2;
+	for (unsigned i = 0; i < count; i++)
+		if (holder->score - others[i]->score < WELL_AHEAD)
+			return 8;
+	return 32;
+}
+
+/* The others get what they get by lot. */
+static void take_turns(struct spinat *engine, struct claim *holder,
+    struct claim *const others[], unsigned count, struct copies *copies)
+{
+	const uint32_t drawn = random_below(
+	    &engine->random, turns_of_holder(holder, others, count) * count);
+	struct claim *served = drawn < count ? others[drawn] : holder;
+
+	for (unsigned i = 0; i < count; i++)
+		turns_packet(
+		    &others[i]->turns, others[i] == served, engine->now);
+	turns_packet(&holder->turns, holder == served, engine->now);
+	if (served != holder) {
+		copies->instead = served->inside;
+		engine->peers.peers[served->peer].copied = engine->now;
+	}
+	give(engine, served);
+}
+
+/* What is improbable gets copies while half of what may be spent is there, and
+ * then one of several. */
+static bool gets_improbable(struct spinat *engine, struct binding *binding)
+{
+	bucket_refill(&binding->allowed, BINDING_COPIES, engine->tick);
+	return bucket_has(&binding->allowed, BINDING_COPIES.burst / 2) ||
+	    binding->packets % IMPROBABLE_EACH == 0;
+}
+
+/* In groups, in turn, if there are more than one packet's copies can serve. */
+void handout_candidates(
+    struct spinat *engine, uint32_t number, be32 sender, struct copies *copies)
+{
+	struct binding *binding = binding_at(engine, number);
+	const uint32_t holds = engine->table.flows[binding->flow].peer;
+	struct remote *remote = remote_of(engine, holds);
+	struct claim *others[CLAIMS_MOST], *holder = NULL;
+	unsigned count = 0, wanted;
+
+	for (uint32_t c = binding->claims; c != 0 && count < CLAIMS_MOST;
+	     c = claim_at(engine, c)->next) {
+		struct claim *claim = claim_at(engine, c);
+		if (claim->peer == holds)
+			holder = claim;
+		else if (claims_counts(engine, binding, claim) &&
+		    !be32_equal(claim->inside, sender) &&
+		    (binding->best - claim->score < IMPROBABLE ||
+			gets_improbable(engine, binding)))
+			others[count++] = claim;
+	}
+	wanted = count < COPIES_MOST ? count : COPIES_MOST;
+	if (holder != NULL && wanted != 0 &&
+	    !may_copy(engine, binding, remote, wanted)) {
+		take_turns(engine, holder, others, count, copies);
+		return;
+	}
+	if (holder != NULL)
+		give(engine, holder);
+	for (unsigned i = 0; i < wanted; i++)
+		give_copy(engine, others[(remote->rotor + i) % count], copies);
+	remote->rotor = (uint16_t)(remote->rotor + wanted);
+	binding->copies += wanted;
+	engine->stats.copies += wanted;
+}
+
+/* Several chose this SPI: all of them get all of it, as long as they live. */
+void handout_owners(
+    struct spinat *engine, uint32_t number, be32 sender, struct copies *copies)
+{
+	struct binding *binding = binding_at(engine, number);
+	const uint32_t holder = engine->table.flows[binding->flow].peer;
+
+	for (uint32_t c = binding->claims; c != 0;
+	     c = claim_at(engine, c)->next) {
+		struct claim *claim = claim_at(engine, c);
+		if (!claim->owner || claim->peer == holder ||
+		    copies->count == COPIES_MOST ||
+		    !claims_counts(engine, binding, claim) ||
+		    be32_equal(claim->inside, sender))
+			continue;
+		copies->hosts[copies->count++] = claim->inside;
+		claim->copies++;
+		binding->copies++;
+		engine->stats.copies++;
+	}
+}

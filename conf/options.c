@@ -195,6 +195,17 @@ static int set_filtering(struct setting *setting)
 	return code;
 }
 
+static int set_ipsec_addresses(struct setting *setting)
+{
+	struct slice word;
+	unsigned index;
+	int code = choose(setting, &index, &word);
+
+	if (code == 0)
+		setting->conf->engine.ipsec_spread = index == 0;
+	return code;
+}
+
 /* One of the choices, copied into a field of this size. */
 static int copy_choice(struct setting *setting, char *target, size_t size)
 {
@@ -407,6 +418,11 @@ const struct option_row conf_options[] = {
 	.initial = "address-and-port-dependent", .set = set_filtering,
 	.choices = {"endpoint-independent", "address-and-port-dependent"},
 	.help = "who outside may use a mapping that an inside host opened"},
+    {"ipsec_addresses", 0, .argument = "spread|paired", .example = "spread",
+	.initial = "paired", .set = set_ipsec_addresses,
+	.choices = {"spread", "paired"},
+	.help = "with several public addresses, whether IPsec clients of one "
+		"remote get different ones"},
     {"same_ports", 'm', YES_NO, .initial = "no", ENGINE(same_ports),
 	.help = "keep the inside port where it is free outside"},
     {"port_range", 0, .argument = "LOW-HIGH", .example = "10000-32767",

@@ -56,6 +56,11 @@ static void print_traffic(const struct conf *conf, FILE *out)
 	    conf->engine.same_ports ? "the inside port where it is free, "
 				      "else at random"
 				    : "drawn at random");
+	if (conf->engine.public_count > 1)
+		fprintf(out, "ipsec      %s\n",
+		    conf->engine.ipsec_spread
+			? "clients of one remote get different addresses"
+			: "each client has the address of all its traffic");
 	fprintf(out, "incoming   %s; %s\n",
 	    conf->engine.endpoint_independent_filtering
 		? "a mapping is open to every remote"

@@ -128,6 +128,33 @@ be32 engine_public_of(const struct spinat *engine, be32 inside)
 	return engine->publics[0];
 }
 
+/* The address that the host has with this remote; else the one with the fewest
+ * hosts of this remote, beginning with the host's own. */
+static be32 spread_public(const struct spinat *engine, be32 inside, be32 remote)
+{
+	const be32 own = engine_public_of(engine, inside);
+	be32 best = own;
+	unsigned fewest = peer_count_of(&engine->peers, own, remote);
+
+	for (unsigned i = 0; i < engine->public_count; i++)
+		if (peer_find(&engine->peers, inside, engine->publics[i],
+			remote) != 0)
+			return engine->publics[i];
+	for (unsigned i = 0; i < engine->public_count && fewest != 0; i++) {
+		const be32 address = engine->publics[i];
+		const unsigned count =
+		    peer_count_of(&engine->peers, address, remote);
+
+		if (count >= fewest ||
+		    (engine->redirects.count != 0 &&
+			redirect_gives_away(&engine->redirects, address)))
+			continue;
+		fewest = count;
+		best = address;
+	}
+	return best;
+}
+
 be32 engine_ipsec_public_of(
     const struct spinat *engine, be32 inside, be32 remote)
 {
@@ -137,6 +164,8 @@ be32 engine_ipsec_public_of(
 	    redirect_ipsec_public_of(
 		&engine->redirects, inside, remote, &address))
 		return address;
+	if (engine->config.ipsec_spread && engine->public_count > 1)
+		return spread_public(engine, inside, remote);
 	return engine_public_of(engine, inside);
 }
 

@@ -342,6 +342,9 @@ struct spinat_config {
 	uint32_t max_redirects; /* static rules */
 	bool same_ports;        /* keep the inside port where it is free */
 	bool unregistered_only; /* translate RFC 1918 and 6598 sources only */
+	bool ipsec_spread;      /* IKE and ESP of several inside hosts with one
+				 * remote get different public addresses, as far
+				 * as there are any */
 	bool deny_incoming;     /* drop what matches nothing */
 	bool endpoint_independent_filtering; /* RFC 4787 5: a mapping is open to
 						all */

@@ -50,6 +50,15 @@ uint32_t peer_first_of(
 	return number == 0 ? 0 : peers->remotes.remotes[number].peers;
 }
 
+unsigned peer_count_of(
+    const struct peers *peers, be32 public_address, be32 remote)
+{
+	const uint32_t number =
+	    remote_find(&peers->remotes, public_address, remote);
+
+	return number == 0 ? 0 : peers->remotes.remotes[number].peer_count;
+}
+
 /* Enters a new one at the head of its remote's list. */
 static bool enlist(struct peers *peers, uint32_t number, tick now)
 {

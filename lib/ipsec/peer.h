@@ -52,6 +52,9 @@ uint32_t peer_find(
 /** The first association of a remote; follow .next.  0: none. */
 uint32_t peer_first_of(
     const struct peers *peers, be32 public_address, be32 remote);
+/** How many associations a remote has through a public address. */
+unsigned peer_count_of(
+    const struct peers *peers, be32 public_address, be32 remote);
 /** Finds or makes one; 0: the table is full. */
 uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
     be32 remote, tick now);

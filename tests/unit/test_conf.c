@@ -217,6 +217,7 @@ static const struct {
     {"filtering open",
 	"f:1:11: \"open\" is none of "
 	"endpoint-independent|address-and-port-dependent"},
+    {"ipsec_addresses many", "f:1:17: \"many\" is none of spread|paired"},
     {"backend divert", "f:1:9: \"divert\" is none of nfqueue|tun"},
     {"log_target file", "f:1:12: \"file\" is none of stderr|syslog|journal"},
     {"log_target syslog x", "f:1:19: \"x\" is one word too many; *"},

@@ -12,25 +12,38 @@
 
 typedef int deciban;
 
-/** Binary logarithm with 8 bits of fraction, off by at most 0.09 (linear
- * between powers of two); value > 0. */
+/** Binary logarithm with 16 bits of fraction, off by at most 0.01; value > 0.
+ * Between powers of two it is a parabola: log2(1 + f) is near
+ * f + 0.344 f (1 - f). */
 static inline int log2_fixed(uint64_t value)
 {
 	const int whole = 63 - __builtin_clzll(value);
 	const uint64_t fraction =
-	    whole >= 8 ? value >> (whole - 8) : value << (8 - whole);
+	    (whole >= 16 ? value >> (whole - 16) : value << (16 - whole)) &
+	    0xffff;
+	const uint64_t bend = (fraction * (0x10000 - fraction) >> 16) * 22544;
 
-	return whole * 256 + (int)(fraction & 255);
+	return whole * 0x10000 + (int)(fraction + (bend >> 16));
 }
 
-/** How much `over` to `under` weighs, both > 0; off by half a deciban at most.
- */
-static inline deciban deciban_of(uint64_t over, uint64_t under)
+/** What so many observations weigh together, each `over` to `under`, both > 0;
+ * rounded once, so that many of little weight are not lost. */
+static inline deciban deciban_of_many(
+    unsigned count, uint64_t over, uint64_t under)
 {
 	/* 10 log10(2) = 3.0103 an octave. */
-	const int scaled = (log2_fixed(over) - log2_fixed(under)) * 3083;
+	const int64_t scaled =
+	    (int64_t)(log2_fixed(over) - log2_fixed(under)) * 3083 * count;
+	const int64_t half = 1 << 25;
 
-	return (scaled + (scaled >= 0 ? 1 << 17 : -(1 << 17))) / (1 << 18);
+	return (deciban)((scaled + (scaled >= 0 ? half : -half)) / (2 * half));
+}
+
+/** How much `over` to `under` weighs; off by 0.6 at most, of which 0.5 is
+ * rounding. */
+static inline deciban deciban_of(uint64_t over, uint64_t under)
+{
+	return deciban_of_many(1, over, under);
 }
 
 #endif

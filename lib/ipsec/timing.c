@@ -57,7 +57,7 @@ static uint32_t move(uint32_t kept[TRIALS_KEPT], unsigned place, uint32_t value)
 
 static void count_interval(struct timing *timing, uint32_t interval)
 {
-	const unsigned bin = (unsigned)log2_fixed(interval / 1000 + 1) >> 7;
+	const unsigned bin = (unsigned)log2_fixed(interval / 1000 + 1) >> 15;
 	uint8_t *count = &timing->intervals[bin % INTERVAL_BINS];
 
 	if (*count == UINT8_MAX)
@@ -134,15 +134,14 @@ static deciban weigh_bin(
     const struct timing *timing, unsigned hits, uint64_t chance, uint64_t of)
 {
 	const unsigned trials = timing->trials;
-	deciban hit, miss;
 
 	/* Laplace's rule of succession for the host that does answer. */
 	if ((uint64_t)(hits + 1) * of <= chance * (trials + 2))
 		return 0;
-	hit = deciban_of((uint64_t)(hits + 1) * of, chance * (trials + 2));
-	miss = deciban_of(
-	    (uint64_t)(trials - hits + 1) * of, (of - chance) * (trials + 2));
-	return (int)hits * hit + (int)(trials - hits) * miss;
+	return deciban_of_many(
+		   hits, (uint64_t)(hits + 1) * of, chance * (trials + 2)) +
+	    deciban_of_many(trials - hits, (uint64_t)(trials - hits + 1) * of,
+		(of - chance) * (trials + 2));
 }
 
 /* Of all that, what is independent. */

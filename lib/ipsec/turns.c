@@ -34,10 +34,9 @@ deciban turns_weigh(const struct turns *turns)
 
 	if (hits == 0 || own * base_of <= base * own_of)
 		return 0;
-	weight = (int)hits * deciban_of(own * base_of, base * own_of) +
-	    (int)(got - hits) *
-		deciban_of(
-		    (own_of - own) * base_of, (base_of - base) * own_of) -
+	weight = deciban_of_many((unsigned)hits, own * base_of, base * own_of) +
+	    deciban_of_many((unsigned)(got - hits), (own_of - own) * base_of,
+		(base_of - base) * own_of) -
 	    FIT_COST;
 	return weight < 0 ? 0 : weight < TURNS_MOST ? weight : TURNS_MOST;
 }

@@ -5,10 +5,11 @@
  * flood of forged ones.
  *
  * A line of eight slots by hash; a slot is a fingerprint of {public, remote,
- * SPI} and the low byte of the sequence number.  A line forgets its oldest first.
- * A flood of random SPIs thus ages a line by one slot for every lines' worth of
- * packets: with the default of 65,536 SPIs and 100,000 forged ones a second, 99 in
- * a hundred are remembered for a second, and seven in ten for two.
+ * SPI} and the low byte of the sequence number.  A line forgets its oldest
+ * first. A flood of random SPIs thus ages a line by one slot for every lines'
+ * worth of packets: with the default of 65,536 SPIs and 100,000 forged ones a
+ * second, 99 in a hundred are remembered for a second, and seven in ten for
+ * two.
  */
 #ifndef SPINAT_IPSEC_SKETCH_H
 #define SPINAT_IPSEC_SKETCH_H

@@ -209,6 +209,21 @@ static bool has_others(struct spinat *engine, const struct ike_sa *sa)
 	return others;
 }
 
+/* Whether one of the others was not asked lately. */
+static bool has_willing(struct spinat *engine, const struct ike_sa *sa)
+{
+	const struct candidates candidates = association_candidates(
+	    engine, sa->public_address, sa->remote, sa->inside);
+	bool willing;
+
+	if (candidates.count == 0)
+		return false;
+	willing = choose_willing(engine, first_of(engine, candidates.latest),
+		      sa->inside, candidates.why) != 0;
+	peer_close_if_empty(&engine->peers, candidates.latest);
+	return willing;
+}
+
 bool ike_wants_another(struct spinat *engine, uint32_t number,
     const struct ike_message *message, be32 sender)
 {
@@ -230,7 +245,7 @@ static bool was_given_copy(const struct spinat *engine, const struct peer *peer)
 }
 
 /* NO_PROPOSAL_CHOSEN to a request that others may agree to: they are asked,
- * when the remote sends it again. */
+ * when the remote sends it again.  The last one's is the answer. */
 static bool declines(
     struct spinat *engine, uint32_t peer, const struct ike_message *message)
 {
@@ -240,7 +255,7 @@ static bool declines(
 		if (sa->inside_initiated || sa->state == IKE_ESTABLISHED ||
 		    memcmp(sa->initiator, message->initiator, 8) != 0)
 			continue;
-		if (!has_others(engine, sa))
+		if (!has_willing(engine, sa))
 			return false;
 		note_asked(engine, peer);
 		timers_end_ike(engine, i, SPINAT_REASON_MOVED);

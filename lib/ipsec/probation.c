@@ -60,9 +60,14 @@ uint32_t probation_received(struct spinat *engine, uint32_t flow, uint16_t size,
 	if (binding->packets <= WEIGHED_PACKETS ||
 	    tick_of(binding->looked) != engine->tick) {
 		claims_update(engine, number, sender);
-		if (decide(engine, number))
-			return flow_table_find(&engine->table, &key,
+		if (decide(engine, number)) {
+			flow = flow_table_find(&engine->table, &key,
 			    key_hash(&engine->table.seed, &key));
+			if (flow != 0 &&
+			    engine->table.flows[flow].state == FLOW_SHARED)
+				handout_owners(engine, number, sender, copies);
+			return flow;
+		}
 	}
 	handout_candidates(engine, number, sender, copies);
 	return binding->flow;

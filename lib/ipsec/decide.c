@@ -10,6 +10,7 @@
 /* Of several, none is believed before so many moments: what began by the same
  * event as the SPI has begun by then. */
 #define BELIEVED_MOMENTS 3u
+#define SILENT_PACKETS   16u
 /* An exchange that is not complete by then never will be. */
 #define CONTENDER_SPAN (60 * SPINAT_SECOND)
 
@@ -82,6 +83,14 @@ static struct ranking rank(struct spinat *engine, uint32_t number)
 	return ranking;
 }
 
+/* Who leaves everything that it gets unanswered may own a one-way stream, but
+ * nothing confirms that. */
+static bool is_silent(const struct claim *claim)
+{
+	return claim->turns.packets[1] >= SILENT_PACKETS &&
+	    claim->turns.answers[1] == 0;
+}
+
 /* Who holds the SPI stays ahead when scores are equal; it is no evidence. */
 static bool is_believed(const struct spinat *engine, uint32_t number,
     const struct claim *claim, const struct claim *next, unsigned count)
@@ -89,7 +98,7 @@ static bool is_believed(const struct spinat *engine, uint32_t number,
 	struct evidence evidence;
 	deciban rows[SCORE_ROWS], own;
 
-	if (claim == NULL)
+	if (claim == NULL || is_silent(claim))
 		return false;
 	claims_evidence(engine, number, claim, &evidence);
 	own = score(&evidence, rows) - rows[SCORE_HOLDS];

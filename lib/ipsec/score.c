@@ -25,8 +25,8 @@
 #define ALONE_MOST       20
 #define VOLUME_SLACK     2u
 #define VOLUME_MOST      10
-#define ECHO             10
-#define ECHOES_MOST      20
+#define ECHO             5
+#define ECHOES_MOST      10
 #define CIPHER_DISAGREES (-12)
 #define OBJECTED         (-6)
 #define HOLDS            3

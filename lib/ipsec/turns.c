@@ -22,14 +22,15 @@ void turns_sent(struct turns *turns, spinat_time now)
 	turns->packet = 0;
 }
 
-/* The likelihood of the answers to what it got, at the rate that they have and
- * at the rate of those to what it did not get (Laplace's rule for both). */
+/* The likelihood of the answers to what it got, at the rate that they have
+ * (Laplace's rule) and at the rate of those to what it did not get, of which one
+ * more would have been answered: as long as there are none, nothing is known. */
 deciban turns_weigh(const struct turns *turns)
 {
 	const uint64_t got = turns->packets[1], hits = turns->answers[1];
 	const uint64_t own = hits + 1, own_of = got + 2;
 	const uint64_t base = turns->answers[0] + UINT64_C(1);
-	const uint64_t base_of = turns->packets[0] + UINT64_C(2);
+	const uint64_t base_of = turns->packets[0] + UINT64_C(1);
 	deciban weight;
 
 	if (hits == 0 || own * base_of <= base * own_of)

@@ -533,6 +533,45 @@ void nat_cross(struct nat *nat, enum spinat_side side, struct pkt *pkt)
 	assert_int_equal(pkt->to, !side);
 }
 
+static uint64_t reached(
+    const struct pkt *sent, const uint8_t *data, size_t length, uint64_t before)
+{
+	const uint32_t to = get32(data + 16);
+	struct pkt same = *sent;
+
+	assert_int_equal(length, sent->length);
+	assert_true(sums_are_right(data, length, 0));
+	/* But for where it goes, it is what was sent. */
+	put32(same.data + 16, to);
+	fix_sums(&same);
+	assert_memory_equal(data, same.data, length);
+	assert_true(to > IP(10, 0, 0, 0) && to < IP(10, 0, 0, 64));
+	assert_int_equal(before & HOST(to), 0); /* once each */
+	return before | HOST(to);
+}
+
+uint64_t nat_reach(struct nat *nat, struct pkt *pkt)
+{
+	const struct pkt sent = *pkt;
+	const unsigned first = nat->emitted;
+	uint64_t hosts = 0;
+
+	if (nat_send(nat, SPINAT_OUTSIDE, pkt) == SPINAT_TRANSLATED) {
+		assert_int_equal(pkt->to, SPINAT_INSIDE);
+		hosts = reached(&sent, pkt->data, pkt->length, 0);
+	} else {
+		assert_int_equal(nat->emitted, first);
+	}
+	while (nat->emitted > first) {
+		nat->emitted--;
+		assert_int_equal(nat->emits[nat->emitted].to, SPINAT_INSIDE);
+		hosts = reached(&sent, nat->emits[nat->emitted].data,
+		    nat->emits[nat->emitted].length, hosts);
+		free(nat->emits[nat->emitted].data);
+	}
+	return hosts;
+}
+
 void nat_expect(struct nat *nat, enum spinat_side side, struct pkt *pkt,
     enum spinat_verdict verdict, enum spinat_reason reason)
 {

@@ -174,14 +174,18 @@ static void restore_ttl(uint8_t *data)
 
 /** What is written to a device comes in by it. */
 static void write_packet(struct backend *backend, enum spinat_side to,
-    struct virtio_net_hdr *head, const void *data, size_t length)
+    struct virtio_net_hdr *head, const uint8_t *data, size_t length)
 {
+	uint8_t ip[IP_HEADER_MIN];
 	/* writev does not write to what it is given. */
-	struct iovec parts[2] = {
-	    {head, sizeof(*head)}, {(void *)(uintptr_t)data, length}};
+	struct iovec parts[3] = {{head, sizeof(*head)}, {ip, sizeof(ip)},
+	    {(void *)(uintptr_t)(data + sizeof(ip)), length - sizeof(ip)}};
 	ssize_t wrote;
+
+	memcpy(ip, data, sizeof(ip));
+	restore_ttl(ip);
 	do
-		wrote = writev(backend->fds[to], parts, 2);
+		wrote = writev(backend->fds[to], parts, 3);
 	while (wrote < 0 && errno == EINTR);
 	if (wrote < 0)
 		backend->counters.verdict_errors++;
@@ -212,7 +216,6 @@ static int tun_finish(struct backend *backend, struct backend_batch *batch)
 		} else if (packet->verdict != SPINAT_TRANSLATED) {
 			continue;
 		}
-		restore_ttl(packet->data);
 		write_packet(backend, to, &backend->heads[i], packet->data,
 		    packet->length);
 	}

@@ -134,10 +134,13 @@ def test_fragments_out_of_order(topology: Topology, spinat: Spinatd, order: str,
         assert len(parts) == 3
         return parts[::-1] if order == "reversed" else [*parts[1:], parts[0]]
 
-    for part in pieces(HOST, 7777, SERVER, 7003, 4711):
-        raw_host.sendto(part, (SERVER, 0))
-    got, back = sink.recvfrom(65535)
+    with watch(topology, f"udp and dst {SERVER}") as wire:
+        for part in pieces(HOST, 7777, SERVER, 7003, 4711):
+            raw_host.sendto(part, (SERVER, 0))
+        got, back = sink.recvfrom(65535)
     assert got == data and back[0] == public
+    # What had to wait was one hop on its way, as what did not.
+    assert [packet.ttl for packet in wire.from_gateway] == [63] * 3
     for part in pieces(SERVER, 7003, public, back[1], 4712):
         raw_server.sendto(part, (public, 0))
     assert receiver.recv(65535) == data

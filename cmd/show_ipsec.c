@@ -7,6 +7,7 @@
  * are joined by {inside, public, remote}.  The answer is no snapshot: an SPI
  * whose association was not there yet gets one made up of its addresses.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,13 @@ static void note_spi(struct table *table, const json_t *spi)
 	    human_bytes(bytes, show_count(spi, "bytes", side)),
 	    human_span(age, (int64_t)show_number(spi, "age_ms")),
 	    human_span(idle, show_idle(spi)));
+	/* Why it is this host's is worth a line where it might be another's. */
+	if (show_number(spi, "candidates") > 1)
+		table_note(table,
+		    "         %" PRIu64 " candidates, %s copies: %s",
+		    show_number(spi, "candidates"),
+		    human_count(packets, show_number(spi, "copies")),
+		    show_text(spi, "why"));
 }
 
 static void note_ike(struct table *table, const json_t *ike)

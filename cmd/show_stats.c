@@ -78,6 +78,11 @@ static void print_verdicts(const json_t *value)
 		    json_integer_value(json_object_iter_value(i)));
 	printf("%-18s %12" PRIu64 " packets\n", "sent by itself",
 	    show_number(value, "emitted"));
+	printf("%-18s %12" PRIu64
+	       " of them, for further hosts that may own an SPI or IKE SA\n",
+	    "copies", show_number(value, "copies"));
+	printf("%-18s %12" PRIu64 " inbound SPIs whose owner is not certain\n",
+	    "in probation", show_number(value, "probation"));
 }
 
 static void print_reasons(const json_t *value)

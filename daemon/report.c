@@ -111,6 +111,12 @@ json_t *report_flow(const struct spinat_flow_info *flow, spinat_time now)
 	put_endpoint(made, "remote", &flow->remote);
 	put_endpoint(made, "remote_seen", &flow->remote_seen);
 	put_text(made, "state", flow->state);
+	if (flow->why)
+		put_text(made, "why", flow->why);
+	if (flow->kind == SPINAT_FLOW_ESP_IN) {
+		put_number(made, "candidates", flow->candidates);
+		put_number(made, "copies", flow->copies);
+	}
 	put_flag(made, "hairpin", flow->hairpin);
 	put_flag(made, "redirected", flow->redirected);
 	put_counts(made, "packets", flow->packets);
@@ -212,6 +218,8 @@ json_t *report_stats(const struct spinat_stats *stats)
 	put_number(made, "max_peers", stats->max_peers);
 	put_number(made, "fragments_held", stats->fragments_held);
 	put_number(made, "emitted", stats->emitted);
+	put_number(made, "copies", stats->copies);
+	put_number(made, "probation", stats->probation);
 	put_number(made, "memory", stats->memory);
 	return made;
 }

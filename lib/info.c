@@ -4,6 +4,27 @@
 #include "ipsec/association.h"
 #include "lifetime.h"
 
+/* What is known of whose an SPI is. */
+static void explain(const struct spinat *engine, const struct flow *flow,
+    struct spinat_flow_info *info)
+{
+	const struct binding *binding =
+	    &engine->bindings.bindings[flow->binding];
+
+	if (flow_kind(flow) == SPINAT_FLOW_ESP_OUT) {
+		info->why = "learnt from the inside host's own packet";
+		return;
+	}
+	info->candidates = 1;
+	info->why = binding_why_text(WHY_ANSWERED);
+	if (flow->binding == 0)
+		return;
+	info->why = binding_why_text((enum binding_why)binding->why);
+	info->copies = binding->copies;
+	if (binding->claim_count > 1)
+		info->candidates = binding->claim_count;
+}
+
 void info_of_flow(
     const struct spinat *engine, uint32_t number, struct spinat_flow_info *info)
 {
@@ -29,6 +50,7 @@ void info_of_flow(
 	};
 	if (flow_kind(flow) != SPINAT_FLOW_SESSION) {
 		info->spi = in->ids.spi;
+		explain(engine, flow, info);
 	} else if (port_class_has(flow->protocol)) {
 		info->inside.port = in->ids.port.local;
 		info->public_end.port = out->ids.port.local;

@@ -183,6 +183,11 @@ struct spinat_flow_info {
 	spinat_time created;
 	spinat_time last_seen[2]; /* resolution 134 ms; 0: never */
 	spinat_time expires;      /* were nothing to come any more */
+	const char *why;          /* ESP only, static storage: why it is this
+				   * host's */
+	uint32_t candidates;      /* inbound SPI: hosts that it may, or might,
+				   * belong to */
+	uint64_t copies;          /* ... and what was copied to others */
 };
 
 /** An IKE SA as seen from the middle (RFC 7296 3.1, RFC 2408 3.1). */

@@ -190,6 +190,26 @@ static void test_copies(void **state)
 	nat_stop(nat);
 }
 
+/* What people are told of an SPI: why, among how many, at what cost. */
+static void test_is_explained(void **state)
+{
+	struct nat *nat = start(3);
+	struct spinat_flow_info info;
+	(void)state;
+
+	esp_in(nat, 0xd0000001, 1);
+	esp_in(nat, 0xd0000001, 2);
+	info = flow_of(nat, 0xd0000001);
+	assert_string_equal(info.state, "probation");
+	assert_int_equal(info.candidates, 3);
+	assert_int_equal(info.copies, 4);
+	assert_non_null(strstr(info.why, "of several hosts"));
+	/* One that was settled long ago. */
+	assert_int_equal(flow_of(nat, 0x1001).copies, 0);
+	assert_non_null(strstr(flow_of(nat, 0x1001).why, "has answered"));
+	nat_stop(nat);
+}
+
 static void test_who_agreed_leads(void **state)
 {
 	static const uint32_t hosts[] = {B, C, A, A, C};
@@ -745,6 +765,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_copies),
+	    cmocka_unit_test(test_is_explained),
 	    cmocka_unit_test(test_who_agreed_leads),
 	    cmocka_unit_test(test_request_alone_is_weak),
 	    cmocka_unit_test(test_traffic_ends_copies),

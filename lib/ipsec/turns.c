@@ -23,8 +23,9 @@ void turns_sent(struct turns *turns, spinat_time now)
 }
 
 /* The likelihood of the answers to what it got, at the rate that they have
- * (Laplace's rule) and at the rate of those to what it did not get, of which one
- * more would have been answered: as long as there are none, nothing is known. */
+ * (Laplace's rule) and at the rate of those to what it did not get, of which
+ * one more would have been answered: as long as there are none, nothing is
+ * known. */
 deciban turns_weigh(const struct turns *turns)
 {
 	const uint64_t got = turns->packets[1], hits = turns->answers[1];

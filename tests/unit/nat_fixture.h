@@ -146,7 +146,7 @@ void nat_expect(struct nat *nat, enum spinat_side side, struct pkt *pkt,
  * must be the packet with another destination and right checksums.  What was
  * emitted is forgotten.  0: it was not translated. */
 uint64_t nat_reach(struct nat *nat, struct pkt *pkt);
-#define HOST(inside) (UINT64_C(1) << ((inside) & 63))
+#define HOST(inside) (UINT64_C(1) << ((inside)&63))
 /** Lets time pass, timers firing as they fall due. */
 void nat_wait(struct nat *nat, double seconds);
 struct spinat_stats nat_stats(const struct nat *nat);

@@ -67,6 +67,7 @@ uint32_t remote_open(
 	bucket_fill(&remote->unknown, REMOTE_UNKNOWN, now);
 	bucket_fill(&remote->reserve, REMOTE_RESERVE, now);
 	bucket_fill(&remote->copies, REMOTE_COPIES, now);
+	bucket_fill(&remote->ike, REMOTE_IKE, now);
 	if (index_insert(&remotes->index, hash, number))
 		return number;
 	remote->peers = remotes->free;

@@ -15,7 +15,9 @@
  * the first bucket is empty; copies of packets for further candidates. */
 #define REMOTE_UNKNOWN ((struct bucket_rate){128, 16})
 #define REMOTE_RESERVE ((struct bucket_rate){32, 8})
-#define REMOTE_COPIES  ((struct bucket_rate){4096, 256})
+/** IKE messages with cookies that are not known. */
+#define REMOTE_IKE    ((struct bucket_rate){128, 32})
+#define REMOTE_COPIES ((struct bucket_rate){4096, 256})
 
 struct remote {
 	be32 public_address, address;
@@ -24,7 +26,7 @@ struct remote {
 	uint16_t peer_count;
 	uint16_t probation_count;
 	uint16_t rotor; /* whose turn for a copy, if there are many */
-	struct bucket unknown, reserve, copies;
+	struct bucket unknown, reserve, copies, ike;
 };
 
 struct remotes {

@@ -157,6 +157,18 @@ static enum spinat_verdict fan_out(struct spinat *engine,
 	return verdict_translated(engine, view, SPINAT_INSIDE);
 }
 
+/* Looking for whose it is costs more the more hosts there are: a remote, or who
+ * forges its address, has a budget for that. */
+static bool is_admitted(struct spinat *engine, const struct view *view)
+{
+	const uint32_t number = remote_find(
+	    &engine->peers.remotes, view_destination(view), view_source(view));
+
+	return number == 0 ||
+	    bucket_take(&engine->peers.remotes.remotes[number].ike, REMOTE_IKE,
+		engine->tick);
+}
+
 uint32_t ike_choose(struct spinat *engine, const struct view *view,
     const struct ike_message *message, be32 sender,
     enum spinat_verdict *verdict)
@@ -166,6 +178,10 @@ uint32_t ike_choose(struct spinat *engine, const struct view *view,
 
 	if (!engine_is_public(engine, view_destination(view), NULL)) {
 		*verdict = verdict_pass(engine, view, SPINAT_REASON_NOT_FOR_US);
+		return 0;
+	}
+	if (!is_admitted(engine, view)) {
+		*verdict = verdict_refuse(engine, view, SPINAT_REASON_BUDGET);
 		return 0;
 	}
 	candidates = association_candidates(

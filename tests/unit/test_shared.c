@@ -499,6 +499,34 @@ static void test_unknown_cookies_of_many(void **state)
 	nat_stop(nat);
 }
 
+/* What a remote, or who forges its address, may ask of unknown cookies; known
+ * ones are not touched by it. */
+static void test_budget_of_cookies(void **state)
+{
+	struct nat *nat = start(2);
+	struct pkt pkt;
+	unsigned refused = 0;
+	(void)state;
+
+	for (unsigned i = 0; i < 300; i++) {
+		struct ike ike = rekeyed(0x08);
+		ike.initiator = 0xf000 + i;
+		make_ike(&pkt, REMOTE1, PUBLIC, &ike);
+		nat_send(nat, SPINAT_OUTSIDE, &pkt);
+		nat_forget(nat);
+		if (pkt.verdict == SPINAT_TRANSLATED)
+			continue;
+		assert_int_equal(pkt.reason, SPINAT_REASON_BUDGET);
+		refused++;
+	}
+	assert_in_range(refused, 150, 175);
+	assert_int_equal(
+	    ike_in(nat, protected_of(A, INFORMATIONAL, 9, 0)), HOST(A));
+	nat_wait(nat, 2);
+	assert_true(ike_in(nat, rekeyed(0x08)) != 0);
+	nat_stop(nat);
+}
+
 static uint32_t only_host(uint64_t hosts)
 {
 	assert_int_equal(__builtin_popcountll(hosts), 1);
@@ -776,6 +804,7 @@ int main(void)
 	    cmocka_unit_test(test_fragments),
 	    cmocka_unit_test(test_unknown_cookies),
 	    cmocka_unit_test(test_unknown_cookies_of_many),
+	    cmocka_unit_test(test_budget_of_cookies),
 	    cmocka_unit_test(test_initial_request),
 	    cmocka_unit_test(test_declined),
 	    cmocka_unit_test(test_reserved_spi),

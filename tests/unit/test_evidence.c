@@ -110,6 +110,19 @@ static void test_bucket_burst(void **state)
 	assert_false(bucket_take(&bucket, rate, 1000000));
 }
 
+/* Where ticks wrap, a tick is a tick. */
+static void test_bucket_wraps(void **state)
+{
+	const struct bucket_rate rate = {.burst = 10, .a_second = 8};
+	struct bucket bucket = {0};
+	(void)state;
+
+	bucket_fill(&bucket, rate, UINT32_MAX);
+	assert_true(bucket_take_many(&bucket, rate, UINT32_MAX, 10));
+	assert_true(bucket_take(&bucket, rate, 0));
+	assert_false(bucket_take(&bucket, rate, 0));
+}
+
 static void test_bucket_takes_all_or_none(void **state)
 {
 	const struct bucket_rate rate = {.burst = 10, .a_second = 0};
@@ -286,12 +299,14 @@ static void test_sizes(void **state)
 		const struct sizes cbc = sizes_of(16, 56, 60, &random);
 		const struct sizes more = sizes_of(16, 56, 60, &random);
 		const struct sizes other = sizes_of(16, 60, 60, &random);
+		const struct sizes near = sizes_of(16, 64, 60, &random);
 		const struct sizes gcm = sizes_of(4, 56, 60, &random);
 		const struct sizes gcm2 = sizes_of(4, 56, 60, &random);
 		assert_true(sizes_are_of_blocks(&cbc));
 		assert_false(sizes_are_of_blocks(&gcm));
 		assert_false(sizes_disagree(&cbc, &more));
 		assert_true(sizes_disagree(&cbc, &other));
+		assert_true(sizes_disagree(&cbc, &near));
 		assert_true(sizes_disagree(&cbc, &gcm));
 		assert_true(sizes_disagree(&gcm, &cbc));
 		assert_false(sizes_disagree(&gcm, &gcm2));
@@ -327,6 +342,7 @@ int main(void)
 	    cmocka_unit_test(test_deciban),
 	    cmocka_unit_test(test_deciban_of_many),
 	    cmocka_unit_test(test_bucket_burst),
+	    cmocka_unit_test(test_bucket_wraps),
 	    cmocka_unit_test(test_bucket_takes_all_or_none),
 	    cmocka_unit_test(test_bucket_rate),
 	    cmocka_unit_test(test_sketch_knows_again),

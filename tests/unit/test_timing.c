@@ -264,6 +264,7 @@ static void test_timing_edges(void **state)
 		assert_in_range(timing_weigh(&timing, 10, 1000 * SPINAT_SECOND),
 		    0, TIMING_MOST);
 	}
+	assert_int_equal(timing.trials, UINT16_MAX);
 }
 
 /* One lag against the silence of a host that hardly ever sends. */

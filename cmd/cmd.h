@@ -8,6 +8,7 @@
 #define SPINAT_CMD_CMD_H
 
 int cmd_show(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct subcommand {
 	const char *summary;
 } subcommands[] = {
     {"show", cmd_show, "what a running spinatd knows and has done"},
+    {"explain", cmd_explain, "why an SPI, a host or a remote is what it is"},
     {"check", cmd_check, "whether a configuration is right"},
     {"rules", cmd_rules, "the firewall rules that feed spinatd"},
     {"replay", cmd_replay, "run captures through the engine"},
@@ -26,6 +27,7 @@ static const struct subcommand {
 static void print_usage(FILE *out)
 {
 	fputs("usage: spinat [-s SOCKET] show flows|ipsec|ike|stats [--json]\n"
+	      "       spinat [-s SOCKET] explain HOST|REMOTE|SPI [--json]\n"
 	      "       spinat check|rules|replay ...\n"
 	      "       spinat help [SUBCOMMAND]\n"
 	      "       spinat --help | --version\n"
@@ -65,7 +67,7 @@ static int help(const char *name)
 	return found->run(2, argv);
 }
 
-/** "-s SOCKET show ..." means "show -s SOCKET ...". */
+/** "-s SOCKET show ..." means "show -s SOCKET ...", and so for explain. */
 static void move_socket_behind(char **argv)
 {
 	char *option = argv[1], *path = argv[2];

@@ -153,16 +153,41 @@ static void note_spis(struct table *table, const json_t *spis, const char *kind)
 	}
 }
 
+/** How sure its inbound SPIs are: as the least sure of them. */
+static const char *state_of(const json_t *spis)
+{
+	static const char *const states[] = {
+	    "probation", "shared", "confirmed"};
+
+	for (size_t s = 0; s < 3; s++)
+		for (size_t i = 0; i < json_array_size(spis); i++)
+			if (strcmp(show_text(json_array_get(spis, i), "state"),
+				states[s]) == 0)
+				return states[s];
+	return "-";
+}
+
+static uint64_t copies_of(const json_t *spis)
+{
+	uint64_t copies = 0;
+
+	for (size_t i = 0; i < json_array_size(spis); i++)
+		copies += show_number(json_array_get(spis, i), "copies");
+	return copies;
+}
+
 static void add_peer(struct table *table, const json_t *peer)
 {
 	const char *why = show_text(peer, "why");
 	const json_t *ikes = json_object_get(peer, "ikes");
+	const json_t *spis = json_object_get(peer, "spis");
 	char text[HUMAN_MAX];
 
 	table_cell(table, "%s", show_text(peer, "inside"));
 	table_cell(table, "%s", show_text(peer, "remote"));
 	table_cell(table, "%s", show_text(peer, "public"));
 	table_cell(table, "%s", show_flag(peer, "candidate") ? "yes" : "no");
+	table_cell(table, "%s", state_of(spis));
 	table_cell(table, "%s",
 	    human_span(text, (int64_t)show_number(peer, "age_ms")));
 	table_cell(table, "%s", human_span(text, show_idle(peer)));
@@ -174,20 +199,22 @@ static void add_peer(struct table *table, const json_t *peer)
 	    human_count(text, show_count(peer, "packets", "outside")));
 	table_cell(table, "%s",
 	    human_bytes(text, show_count(peer, "bytes", "outside")));
+	table_cell(table, "%s", human_count(text, copies_of(spis)));
 	if (*why)
 		table_note(table, "    %s", why);
 	for (size_t i = 0; i < json_array_size(ikes); i++)
 		note_ike(table, json_array_get(ikes, i));
-	note_spis(table, json_object_get(peer, "spis"), "esp-out");
-	note_spis(table, json_object_get(peer, "spis"), "esp-in");
+	note_spis(table, spis, "esp-out");
+	note_spis(table, spis, "esp-in");
 }
 
 static int print_table(json_t *const *sorted, size_t count)
 {
 	static const struct table_column columns[] = {{"INSIDE", false},
 	    {"REMOTE", false}, {"PUBLIC", false}, {"CANDIDATE", false},
-	    {"AGE", true}, {"IDLE", true}, {"ESP OUT", true}, {"BYTES", true},
-	    {"ESP IN", true}, {"BYTES", true}};
+	    {"STATE", false}, {"AGE", true}, {"IDLE", true}, {"ESP OUT", true},
+	    {"BYTES", true}, {"ESP IN", true}, {"BYTES", true},
+	    {"COPIES", true}};
 	struct table *table =
 	    table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	int result;

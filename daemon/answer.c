@@ -17,15 +17,25 @@
 /** Records looked at between two looks at the clock. */
 #define ANSWER_STRIDE 16
 
-enum step { STEP_END, STEP_PEERS, STEP_FLOWS, STEP_IKE, STEP_STATS };
+enum step {
+	STEP_END,
+	STEP_PEERS,
+	STEP_FLOWS,
+	STEP_IKE,
+	STEP_STATS,
+	STEP_CLAIMS
+};
 
-#define STEPS_MAX 4
+#define STEPS_MAX 5
 
 static const enum step steps[REQUEST_SHOWS][STEPS_MAX] = {
     [REQUEST_FLOWS] = {STEP_FLOWS, STEP_END},
     [REQUEST_IPSEC] = {STEP_PEERS, STEP_FLOWS, STEP_IKE, STEP_END},
     [REQUEST_IKE] = {STEP_IKE, STEP_END},
     [REQUEST_STATS] = {STEP_STATS, STEP_END},
+    /* An SPI's flows come first: they say which associations matter. */
+    [REQUEST_EXPLAIN] = {STEP_FLOWS, STEP_CLAIMS, STEP_PEERS, STEP_IKE,
+	STEP_END},
 };
 
 static int append(const char *bytes, size_t length, void *to)
@@ -62,6 +72,21 @@ void answer_begin(struct answer *answer, const struct request *request)
 	*answer = (struct answer){.request = *request};
 }
 
+static bool has_remote(const struct answer *answer, spinat_be32 remote)
+{
+	for (unsigned i = 0; i < answer->remote_count; i++)
+		if (answer->remotes[i].raw == remote.raw)
+			return true;
+	return false;
+}
+
+static void note_remote(struct answer *answer, spinat_be32 remote)
+{
+	if (answer->remote_count < ANSWER_REMOTES &&
+	    !has_remote(answer, remote))
+		answer->remotes[answer->remote_count++] = remote;
+}
+
 /* One step of a walk: 1 when it goes on, 0 at its end, -ENOMEM. */
 
 static int next_flow(struct answer *answer, const struct spinat *engine,
@@ -75,6 +100,7 @@ static int next_flow(struct answer *answer, const struct spinat *engine,
 		return step == SPINAT_WALK_ON;
 	if (!request_wants_flow(&answer->request, &flow))
 		return 1;
+	note_remote(answer, flow.remote.address);
 	answer->count++;
 	return put_line(to, "flow", report_flow(&flow, now)) < 0 ? -ENOMEM : 1;
 }
@@ -88,7 +114,8 @@ static int next_ike(struct answer *answer, const struct spinat *engine,
 
 	if (step != SPINAT_WALK_FOUND)
 		return step == SPINAT_WALK_ON;
-	if (!request_wants_ike(&answer->request, &ike))
+	if (!request_wants_ike(&answer->request, &ike) ||
+	    (answer->request.by_spi && !has_remote(answer, ike.remote)))
 		return 1;
 	answer->count++;
 	return put_line(to, "ike", report_ike(&ike, now)) < 0 ? -ENOMEM : 1;
@@ -103,10 +130,27 @@ static int next_peer(struct answer *answer, const struct spinat *engine,
 
 	if (step != SPINAT_WALK_FOUND)
 		return step == SPINAT_WALK_ON;
-	if (!request_wants_peer(&answer->request, &peer))
+	if (!request_wants_peer(&answer->request, &peer) ||
+	    (answer->request.by_spi && !has_remote(answer, peer.remote)))
 		return 1;
 	answer->count++;
 	return put_line(to, "peer", report_peer(&peer, now)) < 0 ? -ENOMEM : 1;
+}
+
+static int next_claim(struct answer *answer, const struct spinat *engine,
+    struct evbuffer *to, spinat_time now)
+{
+	struct spinat_claim_info claim;
+	const enum spinat_walk step =
+	    spinat_next_claim(engine, &answer->cursor, &claim);
+
+	if (step != SPINAT_WALK_FOUND)
+		return step == SPINAT_WALK_ON;
+	if (!request_wants_claim(&answer->request, &claim))
+		return 1;
+	answer->count++;
+	return put_line(to, "claim", report_claim(&claim, now)) < 0 ? -ENOMEM
+								    : 1;
 }
 
 static int put_stats(struct answer *answer, const struct answer_source *source,
@@ -133,6 +177,8 @@ static int take_step(struct answer *answer, enum step step,
 		return next_flow(answer, source->engine, to, now);
 	case STEP_IKE:
 		return next_ike(answer, source->engine, to, now);
+	case STEP_CLAIMS:
+		return next_claim(answer, source->engine, to, now);
 	case STEP_STATS:
 		return put_stats(answer, source, to);
 	case STEP_END:

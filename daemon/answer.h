@@ -4,6 +4,7 @@
  * piece at a time.
  *
  *	{"flow": {...}}  {"ike": {...}}  {"peer": {...}}  {"stats": {...}}
+ *	{"claim": {...}}            of "explain"
  *	{"end": {"count": N}}       the last line of an answer
  *	{"error": "..."}            instead of it
  */
@@ -23,12 +24,18 @@ struct answer_source {
 	void *context;
 };
 
+/** An SPI is explained with the remotes that use it, at most so many. */
+#define ANSWER_REMOTES 16
+
 /** Where an answer stands; nothing to free. */
 struct answer {
 	struct request request;
 	unsigned stage;  /* of the steps of its request */
 	uint32_t cursor; /* of the engine's walk */
 	uint64_t count;  /* lines given */
+	/* those of the SPI to be explained, as far as it was met */
+	spinat_be32 remotes[ANSWER_REMOTES];
+	unsigned remote_count;
 };
 
 void answer_begin(struct answer *answer, const struct request *request);

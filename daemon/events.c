@@ -139,7 +139,7 @@ static const struct {
 void events_log(struct events *events, const struct spinat_event *event)
 {
 	struct limit *limit = limit_of(events, event);
-	char subject[LINE_MAX_BYTES];
+	char subject[LINE_MAX_BYTES], by[TEXT_ADDRESS_MAX] = "";
 	const char *why = event->why;
 	uint64_t held_back = 0;
 
@@ -154,9 +154,11 @@ void events_log(struct events *events, const struct spinat_event *event)
 		    "%s: %" PRIu64 " more like these were not logged",
 		    phrases[event->kind].before, held_back);
 	describe(subject, event);
-	log_say(phrases[event->kind].level, "%s: %s%s%s",
-	    phrases[event->kind].before, subject, why ? ": " : "",
-	    why ? why : "");
+	if (event->by.raw)
+		text_address(by, event->by);
+	log_say(phrases[event->kind].level, "%s: %s%s%s%s%s",
+	    phrases[event->kind].before, subject, *by ? ", by " : "", by,
+	    why ? ": " : "", why ? why : "");
 }
 
 void events_log_stats(const struct spinat_stats *stats)
@@ -169,10 +171,12 @@ void events_log_stats(const struct spinat_stats *stats)
 	    stats->verdicts[SPINAT_DROPPED]);
 	log_notice("flows: %" PRIu32 " of %" PRIu32 ", %" PRIu64
 		   " made, %" PRIu64 " ended; IKE SAs: %" PRIu32 " of %" PRIu32
-		   "; associations: %" PRIu32 " of %" PRIu32,
+		   "; associations: %" PRIu32 " of %" PRIu32
+		   "; inbound SPIs in probation: %" PRIu32 ", %" PRIu64
+		   " copies made",
 	    stats->flows, stats->max_flows, stats->flows_created,
 	    stats->flows_ended, stats->ike, stats->max_ike, stats->peers,
-	    stats->max_peers);
+	    stats->max_peers, stats->probation, stats->copies);
 	for (unsigned i = 1; i < SPINAT_REASON_COUNT; i++)
 		if (stats->reasons[i])
 			log_notice("%s: %" PRIu64 ": %s",

@@ -113,6 +113,8 @@ json_t *report_flow(const struct spinat_flow_info *flow, spinat_time now)
 	put_text(made, "state", flow->state);
 	if (flow->why)
 		put_text(made, "why", flow->why);
+	if (flow->kind != SPINAT_FLOW_SESSION)
+		put_number(made, "sequence", flow->sequence);
 	if (flow->kind == SPINAT_FLOW_ESP_IN) {
 		put_number(made, "candidates", flow->candidates);
 		put_number(made, "copies", flow->copies);
@@ -166,6 +168,54 @@ json_t *report_peer(const struct spinat_peer_info *peer, spinat_time now)
 	put_counts(made, "packets", peer->packets);
 	put_counts(made, "bytes", peer->bytes);
 	put_times(made, peer->created, peer->last_seen, now);
+	return made;
+}
+
+/* The rows that weigh anything. */
+static json_t *score_rows(const int rows[SPINAT_SCORE_ROWS])
+{
+	json_t *list = json_array();
+
+	for (unsigned row = 0; row < SPINAT_SCORE_ROWS; row++) {
+		json_t *one;
+
+		if (rows[row] == 0)
+			continue;
+		one = json_object();
+		put_text(one, "row", spinat_score_row_name(row));
+		put(one, "weight", json_integer(rows[row]));
+		put_text(one, "text", spinat_score_row_text(row, rows[row]));
+		(void)json_array_append_new(list, one);
+	}
+	return list;
+}
+
+json_t *report_claim(const struct spinat_claim_info *claim, spinat_time now)
+{
+	json_t *made = json_object();
+	char spi[TEXT_SPI_MAX];
+
+	put_number(made, "flow", claim->flow);
+	put_text(made, "spi", text_spi(spi, claim->spi));
+	put_address(made, "inside", claim->inside);
+	put_address(made, "public", claim->public_address);
+	put_address(made, "remote", claim->remote);
+	put_address(made, "holder", claim->holder);
+	put_text(made, "state", claim->state);
+	put_flag(made, "holds", claim->holds);
+	put_flag(made, "owner", claim->owner);
+	put_flag(made, "refuted", claim->refuted);
+	put(made, "refuted_ms",
+	    claim->refuted_at ? span(now - claim->refuted_at) : json_null());
+	put_flag(made, "objected", claim->objected);
+	put_flag(made, "gone", claim->gone);
+	put(made, "agreed_before_ms",
+	    claim->agreed_before == SPINAT_NEVER ? json_null()
+						 : span(claim->agreed_before));
+	put_number(made, "copies", claim->copies);
+	put_number(made, "sent", claim->sent);
+	put(made, "score", json_integer(claim->score));
+	put(made, "rows", score_rows(claim->rows));
 	return made;
 }
 

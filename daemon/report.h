@@ -14,6 +14,7 @@
 json_t *report_flow(const struct spinat_flow_info *flow, spinat_time now);
 json_t *report_ike(const struct spinat_ike_info *ike, spinat_time now);
 json_t *report_peer(const struct spinat_peer_info *peer, spinat_time now);
+json_t *report_claim(const struct spinat_claim_info *claim, spinat_time now);
 json_t *report_stats(const struct spinat_stats *stats);
 
 #endif

@@ -24,12 +24,27 @@ static int read_show(
 	const char *name = json_string_value(value);
 
 	for (unsigned i = 0; name && i < REQUEST_SHOWS; i++)
-		if (strcmp(show_names[i], name) == 0) {
+		if (show_names[i] && strcmp(show_names[i], name) == 0) {
 			request->show = (enum request_show)i;
 			return 0;
 		}
 	return error_set(error, -EINVAL,
 	    "\"show\" wants \"flows\", \"ipsec\", \"ike\" or \"stats\"");
+}
+
+static int read_explain(
+    struct request *request, const json_t *value, struct error *error)
+{
+	const char *text = json_string_value(value);
+
+	request->show = REQUEST_EXPLAIN;
+	request->by_spi = text && text_to_spi(text, &request->spi);
+	request->by_host = text && text_to_address(text, &request->host);
+	if (request->by_spi || request->by_host)
+		return 0;
+	return error_set(error, -EINVAL,
+	    "\"explain\" wants the IPv4 address of an inside host or a remote, "
+	    "or an SPI, such as \"0x8f922251\"");
 }
 
 static int read_inside(
@@ -92,6 +107,7 @@ static const struct {
 	int (*read)(struct request *, const json_t *, struct error *);
 } members[] = {
     {"show", read_show},
+    {"explain", read_explain},
     {"inside", read_inside},
     {"remote", read_remote},
     {"protocol", read_protocol},
@@ -110,6 +126,21 @@ static int read_member(struct request *request, const char *name,
 	    error, -EINVAL, "a request has no member \"%.64s\"", name);
 }
 
+/* One question; an explanation has no filters. */
+static int check_members(const json_t *root, struct error *error)
+{
+	const bool explains = json_object_get(root, "explain") != NULL;
+
+	if (!explains && !json_object_get(root, "show"))
+		return error_set(error, -EINVAL,
+		    "a request looks like {\"show\": \"flows\"} or "
+		    "{\"explain\": \"10.0.0.2\"}");
+	if (explains && json_object_size(root) != 1)
+		return error_set(
+		    error, -EINVAL, "\"explain\" stands alone in a request");
+	return 0;
+}
+
 int request_parse(struct request *request, const char *line, size_t length,
     struct error *error)
 {
@@ -126,14 +157,11 @@ int request_parse(struct request *request, const char *line, size_t length,
 		return error_set(error, -EINVAL,
 		    "the request is not JSON: column %d: %s", where.column,
 		    where.text);
-	if (!json_is_object(root) || !json_object_get(root, "show"))
-		result = error_set(error, -EINVAL,
-		    "a request looks like {\"show\": \"flows\"}");
-	else
-		for (void *i = json_object_iter(root); i && result == 0;
-		     i = json_object_iter_next(root, i))
-			result = read_member(request, json_object_iter_key(i),
-			    json_object_iter_value(i), error);
+	result = check_members(root, error);
+	for (void *i = json_object_iter(root); i && result == 0;
+	     i = json_object_iter_next(root, i))
+		result = read_member(request, json_object_iter_key(i),
+		    json_object_iter_value(i), error);
 	json_decref(root);
 	return result;
 }
@@ -142,13 +170,19 @@ static bool wants_hosts(
     const struct request *request, spinat_be32 inside, spinat_be32 remote)
 {
 	return (!request->by_inside || request->inside.raw == inside.raw) &&
-	    (!request->by_remote || request->remote.raw == remote.raw);
+	    (!request->by_remote || request->remote.raw == remote.raw) &&
+	    (!request->by_host || request->host.raw == inside.raw ||
+		request->host.raw == remote.raw);
 }
 
 bool request_wants_flow(
     const struct request *request, const struct spinat_flow_info *flow)
 {
-	if (request->show == REQUEST_IPSEC && flow->kind == SPINAT_FLOW_SESSION)
+	if ((request->show == REQUEST_IPSEC ||
+		request->show == REQUEST_EXPLAIN) &&
+	    flow->kind == SPINAT_FLOW_SESSION)
+		return false;
+	if (request->by_spi && request->spi.raw != flow->spi.raw)
 		return false;
 	return wants_hosts(
 		   request, flow->inside.address, flow->remote.address) &&
@@ -165,4 +199,14 @@ bool request_wants_peer(
     const struct request *request, const struct spinat_peer_info *peer)
 {
 	return wants_hosts(request, peer->inside, peer->remote);
+}
+
+bool request_wants_claim(
+    const struct request *request, const struct spinat_claim_info *claim)
+{
+	if (request->by_spi)
+		return request->spi.raw == claim->spi.raw;
+	/* All that there are of a host's SPIs, and its own of others'. */
+	return wants_hosts(request, claim->inside, claim->remote) ||
+	    wants_hosts(request, claim->holder, claim->remote);
 }

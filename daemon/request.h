@@ -3,9 +3,12 @@
  * A request on the control socket: one line of JSON.
  *
  *	{"show": "flows", "inside": "10.0.0.2", "protocol": "esp", "limit": 100}
+ *	{"explain": "10.0.0.2"}
  *
- * "show" is needed, all else is a filter.  A member that is not known is an
- * error, so that a misspelt filter never shows everything.
+ * "show" or "explain" is needed, all else is a filter of "show".  A member that
+ * is not known is an error, so that a misspelt filter never shows everything.
+ * What is to be explained is the address of an inside host or of a remote, or
+ * an SPI, such as "0x8f922251".
  */
 #ifndef SPINAT_DAEMON_REQUEST_H
 #define SPINAT_DAEMON_REQUEST_H
@@ -17,10 +20,11 @@
 #define REQUEST_MAX 4096
 
 enum request_show {
-	REQUEST_FLOWS, /* every flow */
-	REQUEST_IPSEC, /* associations, their SPIs and IKE SAs */
-	REQUEST_IKE,   /* IKE SAs */
-	REQUEST_STATS, /* counters */
+	REQUEST_FLOWS,   /* every flow */
+	REQUEST_IPSEC,   /* associations, their SPIs and IKE SAs */
+	REQUEST_IKE,     /* IKE SAs */
+	REQUEST_STATS,   /* counters */
+	REQUEST_EXPLAIN, /* of a host, a remote or an SPI: whose, and why */
 	REQUEST_SHOWS
 };
 
@@ -30,6 +34,9 @@ struct request {
 	spinat_be32 inside, remote;
 	uint8_t protocol;
 	uint64_t limit; /* of answers; UINT64_MAX: none */
+	/* to be explained: one of the two */
+	bool by_spi, by_host;
+	spinat_be32 spi, host; /* the host: inside, or a remote */
 };
 
 /** Parses one line, untrusted, not terminated.  -EINVAL: `error` says what is
@@ -44,5 +51,7 @@ bool request_wants_ike(
     const struct request *request, const struct spinat_ike_info *ike);
 bool request_wants_peer(
     const struct request *request, const struct spinat_peer_info *peer);
+bool request_wants_claim(
+    const struct request *request, const struct spinat_claim_info *claim);
 
 #endif

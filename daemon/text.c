@@ -121,3 +121,22 @@ bool text_to_address(const char *text, spinat_be32 *address)
 	address->raw = parsed.s_addr;
 	return true;
 }
+
+bool text_to_spi(const char *text, spinat_be32 *spi)
+{
+	uint32_t value = 0;
+	size_t digits = 0;
+
+	if (text[0] != '0' || text[1] != 'x')
+		return false;
+	for (text += 2; *text; text++) {
+		static const char hex[] = "0123456789abcdef0123456789ABCDEF";
+		const char *at = strchr(hex, *text);
+
+		if (!at || ++digits > 8)
+			return false;
+		value = value << 4 | (uint32_t)((at - hex) & 15);
+	}
+	spi->raw = htonl(value);
+	return digits != 0;
+}

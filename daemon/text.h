@@ -38,6 +38,8 @@ const char *text_protocol(char text[TEXT_PROTOCOL_MAX], uint8_t protocol);
 
 /** The other way round; a plain number does too.  False: neither. */
 bool text_to_protocol(const char *text, uint8_t *protocol);
+/** "0x" and up to eight hexadecimal digits. */
+bool text_to_spi(const char *text, spinat_be32 *spi);
 /** Dotted quad only. */
 bool text_to_address(const char *text, spinat_be32 *address);
 

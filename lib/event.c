@@ -84,6 +84,18 @@ void event_flow(struct spinat *engine, enum spinat_event_kind kind,
 	tell(engine, &event, kind, reason, why);
 }
 
+void event_refuted(
+    struct spinat *engine, uint32_t flow, be32 inside, const char *why)
+{
+	struct spinat_event event = {
+	    .subject = SPINAT_ABOUT_FLOW, .by = inside};
+
+	if (!wanted(engine, SPINAT_EVENT_REFUTED))
+		return;
+	info_of_flow(engine, flow, &event.about.flow);
+	tell(engine, &event, SPINAT_EVENT_REFUTED, SPINAT_REASON_NONE, why);
+}
+
 void event_ike(struct spinat *engine, enum spinat_event_kind kind, uint32_t ike,
     enum spinat_reason reason, const char *why)
 {

@@ -15,6 +15,9 @@ void event_held(struct spinat *engine, const struct key *datagram,
     uint32_t length, enum spinat_reason reason);
 void event_flow(struct spinat *engine, enum spinat_event_kind kind,
     uint32_t flow, enum spinat_reason reason, const char *why);
+/** An inside host said that it does not own an inbound SPI. */
+void event_refuted(
+    struct spinat *engine, uint32_t flow, be32 inside, const char *why);
 void event_ike(struct spinat *engine, enum spinat_event_kind kind, uint32_t ike,
     enum spinat_reason reason, const char *why);
 

@@ -50,6 +50,7 @@ void info_of_flow(
 	};
 	if (flow_kind(flow) != SPINAT_FLOW_SESSION) {
 		info->spi = in->ids.spi;
+		info->sequence = flow->highest_sequence;
 		explain(engine, flow, info);
 	} else if (port_class_has(flow->protocol)) {
 		info->inside.port = in->ids.port.local;

@@ -203,6 +203,61 @@ static void put_flow(struct line *line, const struct spinat_flow_info *flow)
 	put(line, root, "created", time_value(line, flow->created));
 	put(line, root, "last_seen", times_value(line, flow->last_seen));
 	put(line, root, "expires", time_value(line, flow->expires));
+	if (flow->kind != SPINAT_FLOW_SESSION) {
+		put(line, root, "why",
+		    json_string(flow->why != NULL ? flow->why : ""));
+		put_count(line, root, "sequence", flow->sequence);
+	}
+	if (flow->kind == SPINAT_FLOW_ESP_IN) {
+		put_count(line, root, "candidates", flow->candidates);
+		put_count(line, root, "copies", flow->copies);
+	}
+}
+
+static json_t *rows_value(struct line *line, const int rows[SPINAT_SCORE_ROWS])
+{
+	json_t *object = json_object();
+
+	for (unsigned row = 0; row < SPINAT_SCORE_ROWS; row++)
+		if (rows[row] != 0)
+			put(line, object, spinat_score_row_name(row),
+			    json_integer(rows[row]));
+	return object;
+}
+
+static json_t *claim_value(
+    struct line *line, const struct spinat_claim_info *claim)
+{
+	json_t *object = json_object();
+
+	put(line, object, "inside", address_value(claim->inside));
+	put(line, object, "holds", json_boolean(claim->holds));
+	put(line, object, "owner", json_boolean(claim->owner));
+	put(line, object, "refuted", json_boolean(claim->refuted));
+	put(line, object, "objected", json_boolean(claim->objected));
+	put_count(line, object, "copies", claim->copies);
+	put_count(line, object, "sent", claim->sent);
+	put(line, object, "score", json_integer(claim->score));
+	put(line, object, "rows", rows_value(line, claim->rows));
+	return object;
+}
+
+/* Who else was in question for an SPI of which something was decided. */
+static void put_claims(struct line *line, const struct spinat *engine,
+    const struct spinat_event *event)
+{
+	struct spinat_claim_info claim;
+	json_t *list;
+
+	if (event->about.flow.kind != SPINAT_FLOW_ESP_IN ||
+	    event->kind == SPINAT_EVENT_EXPIRED)
+		return;
+	list = json_array();
+	for (unsigned i = 0;
+	     spinat_get_claim(engine, event->about.flow.id, i, &claim); i++)
+		if (json_array_append_new(list, claim_value(line, &claim)) != 0)
+			line->failed = true;
+	put(line, line->root, "claims", list);
 }
 
 static void put_ike(struct line *line, const struct spinat_ike_info *ike)
@@ -234,7 +289,7 @@ static int dump(const char *text, size_t length, void *context)
 }
 
 void events_write(struct events *events, const struct replay_clock *clock,
-    const struct spinat_event *event)
+    const struct spinat *engine, const struct spinat_event *event)
 {
 	struct line line = {.root = json_object(), .clock = clock};
 	const char *text = event->why;
@@ -247,12 +302,15 @@ void events_write(struct events *events, const struct replay_clock *clock,
 	put(&line, line.root, "reason",
 	    json_string(spinat_reason_name(event->reason)));
 	put(&line, line.root, "text", json_string(text));
+	if (event->by.raw != 0)
+		put(&line, line.root, "by", address_value(event->by));
 	switch (event->subject) {
 	case SPINAT_ABOUT_PACKET:
 		put_packet(&line, &event->about.packet);
 		break;
 	case SPINAT_ABOUT_FLOW:
 		put_flow(&line, &event->about.flow);
+		put_claims(&line, engine, event);
 		break;
 	case SPINAT_ABOUT_IKE:
 		put_ike(&line, &event->about.ike);

@@ -22,9 +22,10 @@ struct events;
 
 int events_create(
     struct events **events, const char *path, struct error *error);
-/** Appends a line.  A failure is kept for events_finish(). */
+/** Appends a line, with the claims on an inbound SPI that `engine` has; called
+ * from its ops.event.  A failure is kept for events_finish(). */
 void events_write(struct events *events, const struct replay_clock *clock,
-    const struct spinat_event *event);
+    const struct spinat *engine, const struct spinat_event *event);
 /** Flushes, closes and frees.  -errno: something could not be written.  NULL
  * is fine. */
 int events_finish(struct events *events, struct error *error);

@@ -119,8 +119,8 @@ static void on_event(void *context, const struct spinat_event *event)
 	struct replay *replay = context;
 
 	if (replay->events != NULL)
-		events_write(
-		    replay->events, backend_pcap_clock(replay->backend), event);
+		events_write(replay->events,
+		    backend_pcap_clock(replay->backend), replay->engine, event);
 }
 
 /* "FILE:LINE:COLUMN: what" */

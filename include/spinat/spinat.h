@@ -188,7 +188,42 @@ struct spinat_flow_info {
 	uint32_t candidates;      /* inbound SPI: hosts that it may, or might,
 				   * belong to */
 	uint64_t copies;          /* ... and what was copied to others */
+	uint32_t sequence;        /* ESP only: the highest seen */
 };
+
+/** Rows of a score: kinds of evidence. */
+#define SPINAT_SCORE_ROWS 13
+
+/**
+ * A claim: what is known of one inside host and one inbound SPI that it may
+ * own, or might have.  Weights are decibans: ten are odds of ten to one, 20 of
+ * a hundred to one.  They compare the claims of one SPI; by themselves they
+ * mean nothing.  They are those of the last look; of an SPI that is certain, of
+ * the decision.
+ */
+struct spinat_claim_info {
+	uint32_t flow; /* the id of the SPI's flow */
+	spinat_be32 spi, inside, public_address, remote;
+	spinat_be32 holder;     /* the inside host that the SPI is bound to */
+	const char *state;      /* of the SPI, as of its flow */
+	bool holds;             /* this host is the holder */
+	bool owner;             /* it is known to own the SPI */
+	bool refuted;           /* it said that it does not, and is believed */
+	bool objected;          /* it spoke up, protected, right after a copy */
+	bool gone;              /* its association ended since */
+	spinat_time refuted_at; /* 0: never */
+	/* it agreed on an SA so long before the SPI; SPINAT_NEVER: on none */
+	spinat_time agreed_before;
+	uint32_t copies; /* packets of this SPI that it got as copies */
+	uint32_t sent;   /* ESP packets that it sent in the meantime */
+	int score, rows[SPINAT_SCORE_ROWS]; /* the score is the rows' sum */
+};
+
+/** The stable name of a row, for machines: "answers".  Never NULL. */
+SPINAT_API const char *spinat_score_row_name(unsigned row);
+/** What a row of this weight says of a host, for people: "it ...".  Never
+ * NULL. */
+SPINAT_API const char *spinat_score_row_text(unsigned row, int weight);
 
 /** An IKE SA as seen from the middle (RFC 7296 3.1, RFC 2408 3.1). */
 struct spinat_ike_info {
@@ -266,6 +301,7 @@ struct spinat_event {
 	uint8_t reason;
 	spinat_time now;
 	const char *why; /* static storage; NULL: see spinat_reason_text */
+	spinat_be32 by;  /* REFUTED: the inside host that said so; else 0 */
 	union {
 		struct spinat_packet_info packet;
 		struct spinat_flow_info flow;
@@ -316,7 +352,8 @@ struct spinat_prefix {
 #define SPINAT_MAX_FLOWS  (1u << 26)
 
 /** What the engine calls back.  Both may be NULL.  Neither may call into the
- * same engine, except its spinat_*_name functions. */
+ * same engine, except its spinat_*_name functions and, of an event about a
+ * flow, spinat_get_claim(). */
 struct spinat_ops {
 	/** A packet the engine sends of its own: a fragment released, an ICMP
 	 * error, a duplicate.  `data` is borrowed for the call. */
@@ -443,6 +480,12 @@ SPINAT_API enum spinat_walk spinat_next_ike(const struct spinat *engine,
     uint32_t *cursor, struct spinat_ike_info *info);
 SPINAT_API enum spinat_walk spinat_next_peer(const struct spinat *engine,
     uint32_t *cursor, struct spinat_peer_info *info);
+/** ... over the claims, those of one SPI together. */
+SPINAT_API enum spinat_walk spinat_next_claim(const struct spinat *engine,
+    uint32_t *cursor, struct spinat_claim_info *info);
+/** One of the claims of a flow, from 0; false: it has no more. */
+SPINAT_API bool spinat_get_claim(const struct spinat *engine, uint32_t flow,
+    unsigned number, struct spinat_claim_info *info);
 SPINAT_API void spinat_get_stats(
     const struct spinat *engine, struct spinat_stats *stats);
 

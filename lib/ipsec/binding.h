@@ -57,7 +57,9 @@ struct claim {
 	bool objected;
 	bool expecting; /* the SPI can be of an SA that it agreed on */
 	tick refuted_at;
-	deciban score; /* as of the last look */
+	deciban score;             /* as of the last look */
+	int8_t rows[SCORE_ROWS];   /* how it comes about: for people to see */
+	spinat_time agreed_before; /* the same; SPINAT_NEVER: no hint */
 	struct timing answers, prompts;
 	uint32_t sent;      /* since the SPI appeared */
 	spinat_time begun;  /* since when it had been silent then */

@@ -37,6 +37,17 @@ bool claims_counts(const struct spinat *engine, const struct binding *binding,
 	return is_valid(engine, binding, claim) && !is_refuted(engine, claim);
 }
 
+bool claims_is_refuted(const struct spinat *engine, const struct claim *claim)
+{
+	return is_refuted(engine, claim);
+}
+
+bool claims_is_gone(
+    const struct spinat *engine, uint32_t number, const struct claim *claim)
+{
+	return !is_valid(engine, &engine->bindings.bindings[number], claim);
+}
+
 static enum succession succession_of(
     const struct spinat *engine, const struct binding *binding, uint32_t peer)
 {

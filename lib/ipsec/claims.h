@@ -31,6 +31,12 @@ static inline struct remote *remote_of(struct spinat *engine, uint32_t peer)
 bool claims_counts(const struct spinat *engine, const struct binding *binding,
     const struct claim *claim);
 
+/** For people to see, why a claim does not count: its host said that it does
+ * not own the SPI; its association ended. */
+bool claims_is_refuted(const struct spinat *engine, const struct claim *claim);
+bool claims_is_gone(
+    const struct spinat *engine, uint32_t binding, const struct claim *claim);
+
 /** What speaks for a claim: what score() weighs. */
 void claims_evidence(const struct spinat *engine, uint32_t binding,
     const struct claim *claim, struct evidence *evidence);

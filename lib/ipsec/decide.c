@@ -60,6 +60,19 @@ static void look_around(struct spinat *engine, struct binding *binding)
 	}
 }
 
+/* The score, and how it comes about, kept for people to see. */
+static void weigh(struct claim *claim, const struct evidence *evidence)
+{
+	deciban rows[SCORE_ROWS];
+
+	claim->score = score(evidence, rows);
+	for (unsigned row = 0; row < SCORE_ROWS; row++)
+		claim->rows[row] = (int8_t)rows[row];
+	claim->agreed_before = evidence->expected == EXPECT_NONE
+	    ? SPINAT_NEVER
+	    : evidence->expect_age;
+}
+
 static struct ranking rank(struct spinat *engine, uint32_t number)
 {
 	struct binding *binding = binding_at(engine, number);
@@ -74,7 +87,7 @@ static struct ranking rank(struct spinat *engine, uint32_t number)
 		if (!claims_counts(engine, binding, claim))
 			continue;
 		claims_evidence(engine, number, claim, &evidence);
-		claim->score = score(&evidence, NULL);
+		weigh(claim, &evidence);
 		rank_one(&ranking.first, &ranking.second, claim);
 		if (!evidence.holds)
 			rank_one(&ranking.other, &ranking.other_second, claim);

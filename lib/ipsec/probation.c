@@ -249,7 +249,7 @@ bool probation_refuted(struct spinat *engine, be32 public_address, be32 remote,
 	claim = claim_at(engine, c);
 	claim->refuted = true;
 	claim->refuted_at = engine->tick;
-	event_flow(engine, SPINAT_EVENT_REFUTED, flow, SPINAT_REASON_NONE,
+	event_refuted(engine, flow, inside,
 	    "an inside host said that it does not own this SPI");
 	return true;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import struct
@@ -169,6 +170,34 @@ def test_nobody_gets_unknown_spis_without_ike(
     connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
     assert ping(topology["g1"], "10.1.0.1") == 0
     assert peers["c1"].seen["accepted"] == peers["c1"].seen["unknown-spi"] == 0
+
+
+def test_explain(
+    topology: Topology, spinat: Spinatd, pluto: Pluto, peers: dict[str, EspHost], public: str
+) -> None:
+    """Two clients of one gateway: spinatd says whose each SPI is, and who else it might have been."""
+    conns = [Conn("c1", "g1", "v2"), Conn("c2", "g1", "v2")]
+    with ike(pluto, *conns) as said:
+        assert all("authenticated" in text for text in said), said
+        connect(peers["c2"], peers["g1"], public, 0x1001, 0x2001)
+        assert ping(topology["g1"], "10.1.0.2", 20) == 20
+        of_spi = spinat.command("explain", "0x00002001")
+        of_host = spinat.command("explain", address("c1"))
+        of_remote = spinat.command("explain", address("g1"), "--json")
+        of_none = spinat.command("explain", "10.9.9.9")
+    assert of_spi.returncode == of_host.returncode == of_remote.returncode == 0, of_spi.stderr + of_host.stderr
+    assert f"0x00002001 from {address('g1')} goes to {address('c2')}: confirmed" in of_spi.stdout
+    assert "traffic told that it is this one's" in of_spi.stdout
+    assert re.search(rf"^    {address('c2')} .*, (onset|alone|answers) \+\d+", of_spi.stdout, re.MULTILINE), of_spi.stdout
+    assert f"    {address('c1')} " in of_spi.stdout
+    assert f"{address('c1')} is a candidate for an unknown SPI of {address('g1')}" in of_host.stdout
+    assert f"0x00002001 from {address('g1')}, which goes to {address('c2')} (confirmed)" in of_host.stdout
+    got = json.loads(of_remote.stdout)
+    assert {peer["inside"] for peer in got["associations"]} == {address("c1"), address("c2")}
+    assert {claim["inside"]: claim["owner"] for claim in got["claims"]} == {address("c1"): False, address("c2"): True}
+    assert re.search(rf"confirmed: ESP SPI 0x00002001 of {address('g1')} to {address('c2')} .*: of several hosts",
+                     spinat.log.read_text())  # fmt: skip
+    assert of_none.returncode == 1 and "no IPsec of 10.9.9.9" in of_none.stderr
 
 
 def test_redirect_ipsec_gives_an_inside_responder_its_ike_and_esp(

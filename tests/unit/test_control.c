@@ -103,10 +103,52 @@ enum spinat_walk spinat_next_peer(const struct spinat *engine, uint32_t *cursor,
 	return SPINAT_WALK_FOUND;
 }
 
+/* Of flow 5, SPI 0x1005, of 10.0.0.2 and 192.0.2.1: the holder's claim and that
+ * of 10.0.0.7, which said that it is not its own. */
+enum spinat_walk spinat_next_claim(const struct spinat *engine,
+    uint32_t *cursor, struct spinat_claim_info *claim)
+{
+	const uint32_t i = (*cursor)++;
+
+	(void)engine;
+	if (i >= 2)
+		return SPINAT_WALK_END;
+	*claim = (struct spinat_claim_info){
+	    .flow = 5,
+	    .spi.raw = htonl(0x1005),
+	    .inside = address(i ? 0x0a000007 : 0x0a000002),
+	    .remote = address(0xc0000201),
+	    .holder = address(0x0a000002),
+	    .state = "confirmed",
+	    .holds = i == 0,
+	    .owner = i == 0,
+	    .refuted = i == 1,
+	    .refuted_at = i,
+	    .agreed_before = i ? SPINAT_NEVER : 3 * SPINAT_SECOND,
+	    .copies = 4 * i,
+	    .sent = 9,
+	    .score = i ? -20 : 61,
+	    .rows = {i ? -20 : 20, 0, i ? 0 : 41},
+	};
+	return SPINAT_WALK_FOUND;
+}
+
+const char *spinat_score_row_name(unsigned row)
+{
+	return row ? "onset" : "expected";
+}
+
+const char *spinat_score_row_text(unsigned row, int weight)
+{
+	(void)row;
+	return weight > 0 ? "it did" : "it did not";
+}
+
 void spinat_get_stats(const struct spinat *engine, struct spinat_stats *stats)
 {
 	(void)engine;
-	*stats = (struct spinat_stats){.packets = {3, 4}, .max_flows = 100};
+	*stats = (struct spinat_stats){
+	    .packets = {3, 4}, .max_flows = 100, .copies = 8, .probation = 2};
 	stats->reasons[SPINAT_REASON_AH] = 2;
 }
 
@@ -336,6 +378,10 @@ static void shows_stats(void **state)
 	stats = json_object_get(root, "stats");
 	assert_string_equal(
 	    json_string_value(json_object_get(stats, "backend")), "none");
+	assert_int_equal(
+	    json_integer_value(json_object_get(stats, "copies")), 8);
+	assert_int_equal(
+	    json_integer_value(json_object_get(stats, "probation")), 2);
 	assert_int_equal(json_array_size(json_object_get(stats, "reasons")), 1);
 	reason = json_array_get(json_object_get(stats, "reasons"), 0);
 	assert_string_equal(
@@ -382,6 +428,67 @@ static void shows_ipsec_in_steps(void **state)
 	hear_kind(stage, "end");
 }
 
+/* How many lines of each kind an explanation has, in order. */
+static void explains(struct stage *stage, const char *what, int flows,
+    int claims, int peers, int ikes)
+{
+	const struct {
+		const char *kind;
+		int count;
+	} parts[] = {{"flow", flows}, {"claim", claims}, {"peer", peers},
+	    {"ike", ikes}, {"end", 1}};
+	char request[64];
+
+	snprintf(request, sizeof(request), "{\"explain\":\"%s\"}\n", what);
+	say(stage, request);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		for (int n = 0; n < parts[i].count; n++)
+			hear_kind(stage, parts[i].kind);
+}
+
+static void explains_hosts_remotes_and_spis(void **state)
+{
+	struct stage *stage = *state;
+
+	explains(stage, "10.0.0.1", 3, 0, 1, 1);  /* a host: its ESP */
+	explains(stage, "192.0.2.1", 3, 2, 1, 1); /* a remote */
+	explains(stage, "10.0.0.2", 3, 2, 0, 0);  /* its SPI's claims, all */
+	explains(stage, "10.0.0.7", 0, 1, 0, 0);  /* its own of another's SPI */
+	explains(stage, "0x1005", 1, 2, 1, 1);    /* with its remote's hosts */
+	explains(stage, "0x00001002", 1, 0, 0, 0); /* another remote */
+	explains(stage, "0xffffffff", 0, 0, 0, 0);
+	explains(stage, "10.9.9.9", 0, 0, 0, 0);
+	/* 0x1000 is no SPI but a session in the made-up engine. */
+	explains(stage, "0x1000", 0, 0, 0, 0);
+}
+
+static void explains_a_claim_in_full(void **state)
+{
+	static const char expected[] =
+	    "{\"flow\":5,\"spi\":\"0x00001005\",\"inside\":\"10.0.0.2\","
+	    "\"public\":\"0.0.0.0\",\"remote\":\"192.0.2.1\","
+	    "\"holder\":\"10.0.0.2\",\"state\":\"confirmed\","
+	    "\"holds\":true,\"owner\":true,\"refuted\":false,"
+	    "\"refuted_ms\":null,\"objected\":false,\"gone\":false,"
+	    "\"agreed_before_ms\":3000,\"copies\":0,\"sent\":9,"
+	    "\"score\":61,\"rows\":["
+	    "{\"row\":\"expected\",\"weight\":20,\"text\":\"it did\"},"
+	    "{\"row\":\"onset\",\"weight\":41,\"text\":\"it did\"}]}";
+	struct stage *stage = *state;
+	json_t *root, *wanted = json_loads(expected, 0, NULL);
+
+	say(stage, "{\"explain\":\"0x1005\"}\n");
+	hear_kind(stage, "flow");
+	root = hear(stage);
+	assert_true(json_equal(json_object_get(root, "claim"), wanted));
+	json_decref(root);
+	root = hear(stage);
+	assert_true(json_is_integer(
+	    json_object_get(json_object_get(root, "claim"), "refuted_ms")));
+	json_decref(root);
+	json_decref(wanted);
+}
+
 static void answers_faults_and_goes_on(void **state)
 {
 	static const struct {
@@ -403,6 +510,17 @@ static void answers_faults_and_goes_on(void **state)
 	    {"{\"show\":\"flows\",\"limit\":0}\n", "at least 1"},
 	    {"{\"show\":\"flows\",\"limit\":1.5}\n", "at least 1"},
 	    {"{\"show\":\"flows\",\"show\":\"ike\"}\n", "not JSON"},
+	    {"{\"explain\":\"\"}\n", "an SPI"},
+	    {"{\"explain\":\"10.0.0\"}\n", "an SPI"},
+	    {"{\"explain\":\"0x\"}\n", "an SPI"},
+	    {"{\"explain\":\"0x123456789\"}\n", "an SPI"},
+	    {"{\"explain\":\"0x12 \"}\n", "an SPI"},
+	    {"{\"explain\":\"0x-1\"}\n", "an SPI"},
+	    {"{\"explain\":\"1234\"}\n", "an SPI"},
+	    {"{\"explain\":4660}\n", "an SPI"},
+	    {"{\"explain\":\"10.0.0.1\",\"show\":\"ike\"}\n", "alone"},
+	    {"{\"explain\":\"10.0.0.1\",\"limit\":1}\n", "alone"},
+	    {"{\"show\":\"explain\"}\n", "wants"},
 	    {"\xff\xfe\n", "not"},
 	};
 	struct stage *stage = *state;
@@ -619,6 +737,23 @@ static void listens_on_a_path(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void reads_spis(void **state)
+{
+	static const char *const wrong[] = {
+	    "", "0", "0x", "x1", "0X1", "0x123456789", "0x1g", "0x 1", "1"};
+	spinat_be32 spi;
+
+	(void)state;
+	assert_true(text_to_spi("0x1", &spi));
+	assert_int_equal(text_host32(spi), 1);
+	assert_true(text_to_spi("0x089aBcDe", &spi));
+	assert_int_equal(text_host32(spi), 0x089abcde);
+	assert_true(text_to_spi("0xffffffff", &spi));
+	assert_int_equal(text_host32(spi), 0xffffffff);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(text_to_spi(wrong[i], &spi));
+}
+
 static void names_protocols_both_ways(void **state)
 {
 	(void)state;
@@ -641,6 +776,8 @@ int main(void)
 	    TEST(shows_stats),
 	    TEST(filters_flows),
 	    TEST(shows_ipsec_in_steps),
+	    TEST(explains_hosts_remotes_and_spis),
+	    TEST(explains_a_claim_in_full),
 	    TEST(answers_faults_and_goes_on),
 	    TEST(refuses_a_line_too_long),
 	    cmocka_unit_test(parser_bounds_its_line),
@@ -653,6 +790,7 @@ int main(void)
 	    TEST(forgets_a_client_that_leaves),
 	    TEST(bounds_its_clients),
 	    TEST(listens_on_a_path),
+	    cmocka_unit_test(reads_spis),
 	    cmocka_unit_test(names_protocols_both_ways),
 	};
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from dataclasses import dataclass
@@ -12,7 +13,12 @@ from dataclasses import dataclass
 from lab.guest import Guest
 from lab.topology import PEERS
 
-SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received(?:, \+(\d+) duplicates)?")
+TRANSMITTED = re.compile(r"(\d+) packets transmitted")
+REPLY = re.compile(r"^\d+ bytes from .*icmp_seq=(\d+) ttl=\d+ time=[\d.]+ ms( \(DUP!\))?$", re.MULTILINE)
+# Seconds that the last reply may take.  ping waits for it one interval and no longer once anything was answered, whatever
+# its -W; on a busy machine the guest is later than that at times, and late is not lost.  So it sends on for that long, and
+# what it sends then counts neither way.
+PATIENCE = 0.2
 RTT = re.compile(r"= [\d.]+/([\d.]+)/")
 
 
@@ -35,23 +41,26 @@ class Count:
         return f"{self.label} {self.received}/{self.sent}"
 
 
-def parse(label: str, output: str) -> Count:
-    """ping's summary."""
-    match = SUMMARY.search(output)
+def parse(label: str, output: str, count: int) -> Count:
+    """What ping printed of its first `count` packets."""
+    match = TRANSMITTED.search(output)
     if match is None:
         return Count(label, 0, 0)
+    replies = [(int(sequence), bool(again)) for sequence, again in REPLY.findall(output) if int(sequence) <= count]
+    answered = {sequence for sequence, _ in replies}
     rtt = RTT.search(output)
     return Count(
-        label, int(match[1]), int(match[2]), float(rtt[1]) if rtt else None, int(match[3] or 0)
+        label, min(int(match[1]), count), len(answered), float(rtt[1]) if rtt else None, sum(again for _, again in replies)
     )
 
 
 def ping_between(
     guest: Guest, host: str, source: str, target: str, label: str, count: int = 5, interval: float = 0.1, *options: str
 ) -> Count:
-    """Ping from one inner address of a host to another host's; the last reply may take up to two seconds."""
-    argv = ["ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", "2", "-I", source, *options, target]
-    return parse(label, guest.run(host, *argv, timeout=count * interval + 20).stdout)
+    """Ping from one inner address of a host to another host's."""
+    sent = str(count + math.ceil(PATIENCE / interval))
+    argv = ["ping", "-n", "-c", sent, "-i", str(interval), "-W", "2", "-I", source, *options, target]
+    return parse(label, guest.run(host, *argv, timeout=count * interval + 20).stdout, count)
 
 
 def ping(

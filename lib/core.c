@@ -261,7 +261,7 @@ static void run_due_timers(struct spinat *engine)
 	if (LIKELY(engine->tick == engine->timers_done))
 		return;
 	timers_run(engine, TIMERS_A_BURST);
-	if (!timers_next(engine, &next) || (int32_t)(next - engine->tick) > 0)
+	if (!timers_next(engine, &next) || tick_is_after(next, engine->tick))
 		engine->timers_done = engine->tick;
 }
 

@@ -50,6 +50,28 @@ struct spinat {
 	struct view views[BURST];
 };
 
+/** An association; the remote that it is with. */
+static inline struct peer *peer_at(struct spinat *engine, uint32_t number)
+{
+	return &engine->peers.peers[number];
+}
+
+static inline struct remote *remote_of(struct spinat *engine, uint32_t peer)
+{
+	return &engine->peers.remotes.remotes[peer_at(engine, peer)->of];
+}
+
+/** What is known of whose an inbound SPI is; by the SPI's flow. */
+static inline struct binding *binding_at(struct spinat *engine, uint32_t number)
+{
+	return &engine->bindings.bindings[number];
+}
+
+static inline struct binding *binding_of(struct spinat *engine, uint32_t flow)
+{
+	return binding_at(engine, engine->table.flows[flow].binding);
+}
+
 /** Whether an address is one of ours; if it is one of the list, *number says
  * which (else public_max: a redirect_address of its own). */
 bool engine_is_public(

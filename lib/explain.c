@@ -53,7 +53,7 @@ const char *spinat_score_row_text(unsigned row, int weight)
 }
 
 /* The binding of an inbound SPI; 0: it has none. */
-static uint32_t binding_of(const struct spinat *engine, uint32_t number)
+static uint32_t number_of_binding(const struct spinat *engine, uint32_t number)
 {
 	const struct flow *flow = &engine->table.flows[number];
 
@@ -83,7 +83,7 @@ static void info_of_claim(const struct spinat *engine, uint32_t number,
 		: flow->state == FLOW_CONFIRMED && holds,
 	    .refuted = claims_is_refuted(engine, claim),
 	    .objected = claim->objected,
-	    .gone = claims_is_gone(engine, number, claim),
+	    .gone = !claims_is_valid(engine, binding, claim),
 	    .agreed_before = claim->agreed_before,
 	    .copies = claim->copies,
 	    .sent = claim->sent,
@@ -119,7 +119,7 @@ bool spinat_get_claim(const struct spinat *engine, uint32_t flow,
 	if (flow == 0 || flow > engine->table.highest ||
 	    !engine->table.flows[flow].live)
 		return false;
-	binding = binding_of(engine, flow);
+	binding = number_of_binding(engine, flow);
 	return binding != 0 && get_claim(engine, binding, number, info);
 }
 

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lifetime.h"
 
-static tick later(tick a, tick b)
-{
-	return (int32_t)(a - b) > 0 ? a : b;
-}
-
 static enum spinat_timeout tcp_timeout(enum flow_state state)
 {
 	switch (state) {
@@ -42,14 +37,14 @@ tick lifetime_peer_activity(const struct spinat *engine, uint32_t number)
 
 	for (uint32_t f = peer->flows; f != 0;
 	     f = engine->table.flows[f].group_next)
-		latest = later(latest,
+		latest = tick_later(latest,
 		    flow_table_last_any(&engine->table, f, engine->tick));
 	for (uint32_t i = peer->ikes; i != 0; i = engine->ikes.sas[i].next) {
 		const struct ike_sa *sa = &engine->ikes.sas[i];
 		/* What nobody answered is no sign of life of a tunnel. */
 		if (sa->state == IKE_ESTABLISHED)
-			latest = later(latest,
-			    later(sa->last[SPINAT_INSIDE],
+			latest = tick_later(latest,
+			    tick_later(sa->last[SPINAT_INSIDE],
 				sa->last[SPINAT_OUTSIDE]));
 	}
 	return latest;
@@ -78,8 +73,8 @@ tick lifetime_of_flow(const struct spinat *engine, uint32_t number)
 tick lifetime_of_ike(const struct spinat *engine, uint32_t number)
 {
 	const struct ike_sa *sa = &engine->ikes.sas[number];
-	const tick last = later(sa->created,
-	    later(sa->last[SPINAT_INSIDE], sa->last[SPINAT_OUTSIDE]));
+	const tick last = tick_later(sa->created,
+	    tick_later(sa->last[SPINAT_INSIDE], sa->last[SPINAT_OUTSIDE]));
 
 	switch (sa->state) {
 	case IKE_UNANSWERED:

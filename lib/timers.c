@@ -47,7 +47,7 @@ static void flow_timer(void *context, uint32_t number)
 	const struct flow *flow = &engine->table.flows[number];
 	const tick deadline = lifetime_of_flow(engine, number);
 
-	if ((int32_t)(deadline - engine->table.wheel.clock) > 0) {
+	if (tick_is_after(deadline, engine->table.wheel.clock)) {
 		wheel_arm(&engine->table.wheel, number, deadline);
 		return;
 	}
@@ -65,7 +65,7 @@ static void ike_timer(void *context, uint32_t number)
 	struct spinat *engine = context;
 	const tick deadline = lifetime_of_ike(engine, number);
 
-	if ((int32_t)(deadline - engine->ikes.wheel.clock) > 0)
+	if (tick_is_after(deadline, engine->ikes.wheel.clock))
 		wheel_arm(&engine->ikes.wheel, number, deadline);
 	else
 		timers_end_ike(engine, number, SPINAT_REASON_IDLE);
@@ -115,7 +115,7 @@ bool timers_next(const struct spinat *engine, tick *next)
 		tick own;
 		if (!wheel_next(wheels[i], &own))
 			continue;
-		if (!armed || (int32_t)(own - *next) < 0)
+		if (!armed || tick_is_after(*next, own))
 			*next = own;
 		armed = true;
 	}

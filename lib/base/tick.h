@@ -18,6 +18,17 @@
  * of two ticks means something, never which of them is the larger number. */
 typedef uint32_t tick;
 
+/** Of two ticks that are less than 9 years apart. */
+static inline bool tick_is_after(tick a, tick b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static inline tick tick_later(tick a, tick b)
+{
+	return tick_is_after(a, b) ? a : b;
+}
+
 static inline tick tick_of(spinat_time now)
 {
 	return (tick)(now >> TICK_SHIFT);

@@ -75,7 +75,7 @@ void wheel_arm(struct wheel *wheel, uint32_t record, tick deadline)
 	    (UINT32_C(1) << ((WHEEL_LEVELS - 1) * WHEEL_SLOT_BITS));
 
 	wheel_cancel(wheel, record);
-	if ((int32_t)(deadline - wheel->clock) < 0)
+	if (tick_is_after(wheel->clock, deadline))
 		deadline = wheel->clock;
 	else if (deadline - wheel->clock >= last)
 		deadline = wheel->clock + last - 1;
@@ -130,7 +130,7 @@ bool wheel_next(const struct wheel *wheel, tick *next)
 void wheel_advance(struct wheel *wheel, tick now, unsigned *budget,
     wheel_fire *fire, void *context)
 {
-	while ((int32_t)(now - wheel->clock) >= 0) {
+	while (!tick_is_after(wheel->clock, now)) {
 		unsigned level, slot;
 		const uint32_t distance = next_distance(wheel, &level);
 
@@ -149,7 +149,7 @@ void wheel_advance(struct wheel *wheel, tick now, unsigned *budget,
 				return;
 			--*budget;
 			wheel_cancel(wheel, record);
-			if ((int32_t)(deadline - wheel->clock) > 0)
+			if (tick_is_after(deadline, wheel->clock))
 				link_node(wheel, record, deadline);
 			else
 				fire(context, record);

@@ -134,9 +134,8 @@ tick flow_table_last_any(
 	for (int side = 0; side < 2; side++) {
 		tick last;
 		if (flow_table_last(
-			table, number, (enum spinat_side)side, now, &last) &&
-		    (int32_t)(last - latest) > 0)
-			latest = last;
+			table, number, (enum spinat_side)side, now, &last))
+			latest = tick_later(last, latest);
 	}
 	return latest;
 }

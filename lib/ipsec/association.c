@@ -3,16 +3,6 @@
 
 #include "lifetime.h"
 
-static struct peer *peer_at(struct spinat *engine, uint32_t number)
-{
-	return &engine->peers.peers[number];
-}
-
-static struct remote *remote_of(struct spinat *engine, uint32_t peer)
-{
-	return &engine->peers.remotes.remotes[engine->peers.peers[peer].of];
-}
-
 static uint16_t *count_of(struct peer *peer, enum spinat_flow_kind kind)
 {
 	return kind == SPINAT_FLOW_ESP_IN ? &peer->in_count : &peer->out_count;
@@ -88,7 +78,7 @@ void association_remove_ike(struct spinat *engine, uint32_t number)
 void association_enter_probation(struct spinat *engine, uint32_t number)
 {
 	const struct flow *flow = &engine->table.flows[number];
-	struct binding *binding = &engine->bindings.bindings[flow->binding];
+	struct binding *binding = binding_of(engine, number);
 	struct remote *remote = remote_of(engine, flow->peer);
 
 	ENSURE(!binding->in_probation);
@@ -130,7 +120,7 @@ uint32_t association_surplus_probation(struct spinat *engine, uint32_t number)
 		    &engine->table, bindings[b].flow, engine->tick);
 		if (bindings[b].was_confirmed)
 			continue;
-		if (oldest == 0 || (int32_t)(last - oldest_tick) <= 0) {
+		if (oldest == 0 || !tick_is_after(last, oldest_tick)) {
 			oldest = bindings[b].flow;
 			oldest_tick = last;
 		}
@@ -173,7 +163,7 @@ uint32_t association_surplus_flow(
 		/* One that was hardly used goes before one that was. */
 		if (count++ == 0 || (oldest_used && !used) ||
 		    (oldest_used == used &&
-			(int32_t)(last - oldest_tick) <= 0)) {
+			!tick_is_after(last, oldest_tick))) {
 			oldest = f;
 			oldest_tick = last;
 			oldest_used = used;
@@ -194,12 +184,10 @@ uint32_t association_surplus_ike(struct spinat *engine, uint32_t number)
 	for (uint32_t i = peer->ikes; i != 0; i = engine->ikes.sas[i].next) {
 		const struct ike_sa *sa = &engine->ikes.sas[i];
 		const bool established = sa->state == IKE_ESTABLISHED;
-		const tick last = (int32_t)(sa->last[0] - sa->last[1]) > 0
-		    ? sa->last[0]
-		    : sa->last[1];
+		const tick last = tick_later(sa->last[0], sa->last[1]);
 		if (oldest == 0 || (!established && oldest_established) ||
 		    (established == oldest_established &&
-			(int32_t)(last - oldest_tick) <= 0)) {
+			!tick_is_after(last, oldest_tick))) {
 			oldest = i;
 			oldest_established = established;
 			oldest_tick = last;
@@ -320,15 +308,25 @@ bool association_spoke_since(
 		if (flow_kind(&engine->table.flows[f]) == SPINAT_FLOW_ESP_OUT &&
 		    flow_table_last(&engine->table, f, SPINAT_INSIDE,
 			engine->tick, &last) &&
-		    (int32_t)(last - since) > 0)
+		    tick_is_after(last, since))
 			return true;
 	for (uint32_t i = peer->ikes; i != 0; i = engine->ikes.sas[i].next) {
 		const struct ike_sa *sa = &engine->ikes.sas[i];
 		if ((sa->protected_from >> SPINAT_INSIDE & 1) != 0 &&
-		    (int32_t)(sa->last[SPINAT_INSIDE] - since) > 0)
+		    tick_is_after(sa->last[SPINAT_INSIDE], since))
 			return true;
 	}
 	return false;
+}
+
+/* What a copy provokes comes within that. */
+#define PROVOKED_SPAN (10 * SPINAT_SECOND)
+
+bool association_was_given_copy(const struct spinat *engine, uint32_t number)
+{
+	const struct peer *peer = &engine->peers.peers[number];
+
+	return peer->copied != 0 && engine->now - peer->copied < PROVOKED_SPAN;
 }
 
 bool association_is_candidate(
@@ -393,8 +391,7 @@ static void count_peers(const struct spinat *engine, uint32_t first,
 		    !association_is_one_of(engine, p, candidates->why))
 			continue;
 		active = lifetime_peer_activity(engine, p);
-		if (candidates->count++ == 0 ||
-		    (int32_t)(active - latest) > 0) {
+		if (candidates->count++ == 0 || tick_is_after(active, latest)) {
 			candidates->latest = p;
 			latest = active;
 		}

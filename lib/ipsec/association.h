@@ -55,6 +55,10 @@ void association_resumed(struct spinat *engine, uint32_t peer);
  * and that no inbound one is paired with. */
 bool association_awaits(const struct spinat *engine, uint32_t peer, tick seen);
 
+/** Whether it was given a copy of another's packet so lately that what it says
+ * now may come of that. */
+bool association_was_given_copy(const struct spinat *engine, uint32_t peer);
+
 /** Whether the host sent ESP, or protected IKE, since that tick. */
 bool association_spoke_since(
     const struct spinat *engine, uint32_t peer, tick since);

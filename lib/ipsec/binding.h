@@ -58,7 +58,8 @@ struct claim {
 	bool expecting; /* the SPI can be of an SA that it agreed on */
 	tick refuted_at;
 	deciban score;             /* as of the last look */
-	int8_t rows[SCORE_ROWS];   /* how it comes about: for people to see */
+	int8_t rows[SCORE_ROWS];   /* how it comes about */
+	int16_t of_traffic;        /* what of it came of traffic */
 	spinat_time agreed_before; /* the same; SPINAT_NEVER: no hint */
 	struct timing answers, prompts;
 	uint32_t sent;      /* since the SPI appeared */

@@ -14,8 +14,7 @@
 #define SUCCESSION_SLACK   (SPINAT_SECOND / 4)
 #define SUCCESSION_PACKETS 3u
 
-/* Whether the association that a claim is made for is still there. */
-static bool is_valid(const struct spinat *engine, const struct binding *binding,
+bool claims_is_valid(const struct spinat *engine, const struct binding *binding,
     const struct claim *claim)
 {
 	const struct peer *peer = &engine->peers.peers[claim->peer];
@@ -25,7 +24,7 @@ static bool is_valid(const struct spinat *engine, const struct binding *binding,
 	    peer->of == engine->peers.peers[holder].of;
 }
 
-static bool is_refuted(const struct spinat *engine, const struct claim *claim)
+bool claims_is_refuted(const struct spinat *engine, const struct claim *claim)
 {
 	return claim->refuted &&
 	    engine->tick - claim->refuted_at < tick_span(REFUTED_SPAN);
@@ -34,18 +33,8 @@ static bool is_refuted(const struct spinat *engine, const struct claim *claim)
 bool claims_counts(const struct spinat *engine, const struct binding *binding,
     const struct claim *claim)
 {
-	return is_valid(engine, binding, claim) && !is_refuted(engine, claim);
-}
-
-bool claims_is_refuted(const struct spinat *engine, const struct claim *claim)
-{
-	return is_refuted(engine, claim);
-}
-
-bool claims_is_gone(
-    const struct spinat *engine, uint32_t number, const struct claim *claim)
-{
-	return !is_valid(engine, &engine->bindings.bindings[number], claim);
+	return claims_is_valid(engine, binding, claim) &&
+	    !claims_is_refuted(engine, claim);
 }
 
 static enum succession succession_of(
@@ -163,7 +152,7 @@ void claims_update(struct spinat *engine, uint32_t number, be32 sender)
 	for (uint32_t c = binding->claims; c != 0;
 	     c = claim_at(engine, c)->next) {
 		struct claim *claim = claim_at(engine, c);
-		if (is_valid(engine, binding, claim))
+		if (claims_is_valid(engine, binding, claim))
 			peers[claim->peer].mark = c;
 	}
 	for (int expecting = 1; expecting >= 0; expecting--)

@@ -11,31 +11,19 @@
 /** Claims of one SPI at most. */
 #define CLAIMS_MOST 64u
 
-static inline struct binding *binding_at(struct spinat *engine, uint32_t number)
-{
-	return &engine->bindings.bindings[number];
-}
-
 static inline struct claim *claim_at(struct spinat *engine, uint32_t number)
 {
 	return &engine->bindings.claims[number];
 }
 
-static inline struct remote *remote_of(struct spinat *engine, uint32_t peer)
-{
-	return &engine->peers.remotes.remotes[engine->peers.peers[peer].of];
-}
-
-/** Whether a claim counts: its association is still there, and its host has not
- * refused the SPI lately. */
+/** Whether the association that a claim is made for is still there. */
+bool claims_is_valid(const struct spinat *engine, const struct binding *binding,
+    const struct claim *claim);
+/** Whether its host said lately that it does not own the SPI. */
+bool claims_is_refuted(const struct spinat *engine, const struct claim *claim);
+/** Whether it counts: valid, and not refuted. */
 bool claims_counts(const struct spinat *engine, const struct binding *binding,
     const struct claim *claim);
-
-/** For people to see, why a claim does not count: its host said that it does
- * not own the SPI; its association ended. */
-bool claims_is_refuted(const struct spinat *engine, const struct claim *claim);
-bool claims_is_gone(
-    const struct spinat *engine, uint32_t binding, const struct claim *claim);
 
 /** What speaks for a claim: what score() weighs. */
 void claims_evidence(const struct spinat *engine, uint32_t binding,

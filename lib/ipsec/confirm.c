@@ -5,11 +5,6 @@
 #include "ipsec/association.h"
 #include "lifetime.h"
 
-static struct binding *binding_of(struct spinat *engine, uint32_t flow)
-{
-	return &engine->bindings.bindings[engine->table.flows[flow].binding];
-}
-
 static void has_moved(struct spinat *engine, uint32_t flow)
 {
 	memo_flow_changed(engine, flow);
@@ -34,7 +29,7 @@ static bool give_binding(struct spinat *engine, uint32_t flow)
 
 	if (number == 0)
 		return false;
-	engine->bindings.bindings[number].flow = flow;
+	binding_at(engine, number)->flow = flow;
 	engine->table.flows[flow].binding = (uint16_t)number;
 	return true;
 }

@@ -66,6 +66,7 @@ static void weigh(struct claim *claim, const struct evidence *evidence)
 	deciban rows[SCORE_ROWS];
 
 	claim->score = score(evidence, rows);
+	claim->of_traffic = (int16_t)score_of_traffic(rows);
 	for (unsigned row = 0; row < SCORE_ROWS; row++)
 		claim->rows[row] = (int8_t)rows[row];
 	claim->agreed_before = evidence->expected == EXPECT_NONE
@@ -96,27 +97,18 @@ static struct ranking rank(struct spinat *engine, uint32_t number)
 	return ranking;
 }
 
-/* Who leaves everything that it gets unanswered may own a one-way stream, but
+/* Who holds the SPI stays ahead when scores are equal; it is no evidence.  Who
+ * leaves everything that it gets unanswered may own a one-way stream, but
  * nothing confirms that. */
-static bool is_silent(const struct claim *claim)
-{
-	return claim->turns.packets[1] >= SILENT_PACKETS &&
-	    claim->turns.answers[1] == 0;
-}
-
-/* Who holds the SPI stays ahead when scores are equal; it is no evidence. */
-static bool is_believed(const struct spinat *engine, uint32_t number,
+static bool is_believed(
     const struct claim *claim, const struct claim *next, unsigned count)
 {
-	struct evidence evidence;
-	deciban rows[SCORE_ROWS], own;
-
-	if (claim == NULL || is_silent(claim))
-		return false;
-	claims_evidence(engine, number, claim, &evidence);
-	own = score(&evidence, rows) - rows[SCORE_HOLDS];
-	return score_of_traffic(rows) >= SCORE_OF_TRAFFIC &&
-	    (next == NULL || own - next->score >= score_believed(count));
+	return claim != NULL &&
+	    !turns_is_silent(&claim->turns, SILENT_PACKETS) &&
+	    claim->of_traffic >= SCORE_OF_TRAFFIC &&
+	    (next == NULL ||
+		claim->score - claim->rows[SCORE_HOLDS] - next->score >=
+		    score_believed(count));
 }
 
 /* Whether a host without a claim has agreed on an SA, or is about to: the
@@ -162,8 +154,7 @@ static bool share(
 
 	if (binding->why != WHY_SEQUENCE || ranking->other == NULL ||
 	    binding->moments < BELIEVED_MOMENTS ||
-	    !is_believed(engine, number, ranking->other, ranking->other_second,
-		ranking->count))
+	    !is_believed(ranking->other, ranking->other_second, ranking->count))
 		return false;
 	for (uint32_t c = binding->claims; c != 0;
 	     c = claim_at(engine, c)->next) {
@@ -189,8 +180,7 @@ bool decide(struct spinat *engine, uint32_t number)
 	binding->best = ranking.first->score;
 	alone = is_alone_and_speaks(engine, binding, &ranking);
 	told = binding->moments >= BELIEVED_MOMENTS &&
-	    is_believed(
-		engine, number, ranking.first, ranking.second, ranking.count) &&
+	    is_believed(ranking.first, ranking.second, ranking.count) &&
 	    ranking.count > 1;
 	if (engine->table.flows[binding->flow].peer != ranking.first->peer &&
 	    binding->why != WHY_SEQUENCE) {

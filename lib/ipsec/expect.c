@@ -18,7 +18,7 @@ void expect_reopen(struct expects *expects, struct expect expect)
 			place = slot;
 			break;
 		}
-		if ((int32_t)(slot->opened - place->opened) < 0)
+		if (tick_is_after(place->opened, slot->opened))
 			place = slot;
 	}
 	*place = expect;
@@ -48,14 +48,14 @@ void expect_strengthen(struct expects *expects, tick opened, tick now)
 static bool says_more(
     const struct expect *a, const struct expect *than, tick seen)
 {
-	const bool before = (int32_t)(a->opened - seen) <= 0;
-	const bool than_before = (int32_t)(than->opened - seen) <= 0;
+	const bool before = !tick_is_after(a->opened, seen);
+	const bool than_before = !tick_is_after(than->opened, seen);
 
 	if (before != than_before)
 		return before;
 	if (a->strength != than->strength)
 		return a->strength > than->strength;
-	return (int32_t)(a->opened - than->opened) > 0;
+	return tick_is_after(a->opened, than->opened);
 }
 
 const struct expect *expect_best(const struct expects *expects, tick seen)

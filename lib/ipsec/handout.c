@@ -43,8 +43,7 @@ static void give_copy(
 static unsigned turns_of_holder(
     const struct claim *holder, struct claim *const others[], unsigned count)
 {
-	if (holder->turns.packets[1] >= SILENT_PACKETS &&
-	    holder->turns.answers[1] == 0)
+	if (turns_is_silent(&holder->turns, SILENT_PACKETS))
 		return 2;
 	for (unsigned i = 0; i < count; i++)
 		if (holder->score - others[i]->score < WELL_AHEAD)

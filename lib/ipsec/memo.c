@@ -144,7 +144,7 @@ static void describe_ike(
 
 static bool is_since(tick when, tick since)
 {
-	return (int32_t)(when - since) >= 0;
+	return !tick_is_after(since, when);
 }
 
 /* Marks what was active of an association; the number of records. */

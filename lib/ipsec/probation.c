@@ -20,8 +20,6 @@
 #define OBJECT_SPAN (SPINAT_SECOND / 10)
 /* ... unless it has just agreed on an SA, and deletes the old one. */
 #define AGREED_SPAN (5 * SPINAT_SECOND)
-/* What a copy provokes comes within that. */
-#define PROVOKED_SPAN (10 * SPINAT_SECOND)
 /* A new outbound SPI without an inbound one for so long puts others in doubt.
  */
 #define UNPAIRED_SPAN    (2 * SPINAT_SECOND)
@@ -83,7 +81,7 @@ void probation_fell_back(
 	if (remote->peer_count < 2 ||
 	    !confirm_doubt(engine, flow, WHY_SEQUENCE))
 		return;
-	binding = binding_at(engine, engine->table.flows[flow].binding);
+	binding = binding_of(engine, flow);
 	binding->first_sequence = sequence;
 }
 
@@ -238,9 +236,7 @@ bool probation_refuted(struct spinat *engine, be32 public_address, be32 remote,
 	if (engine->table.flows[flow].state != FLOW_PROBATION &&
 	    (engine->table.flows[flow].peer != peer ||
 		!confirm_doubt(engine, flow, WHY_REFUTED)))
-		return engine->peers.peers[peer].copied != 0 &&
-		    engine->now - engine->peers.peers[peer].copied <
-		    PROVOKED_SPAN;
+		return association_was_given_copy(engine, peer);
 	binding = engine->table.flows[flow].binding;
 	claims_update(engine, binding, (be32){0});
 	c = binding_claim(&engine->bindings, binding, inside);

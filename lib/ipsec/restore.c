@@ -11,6 +11,7 @@
 #include "core.h"
 #include "ipsec/association.h"
 #include "ipsec/confirm.h"
+#include "ipsec/spi.h"
 #include "lifetime.h"
 #include "timers.h"
 
@@ -131,26 +132,21 @@ static enum spinat_timeout timeout_of(const struct spinat_memo *memo)
 	}
 }
 
-static tick later(tick a, tick b)
-{
-	return (int32_t)(a - b) > 0 ? a : b;
-}
-
 /* What lifetime.c would say of it, but before it is there. */
 static bool is_over(const struct spinat *engine, const struct spinat_memo *memo)
 {
 	const enum spinat_timeout timeout = timeout_of(memo);
-	tick last = later(last_of(engine, memo, SPINAT_INSIDE),
+	tick last = tick_later(last_of(engine, memo, SPINAT_INSIDE),
 	    last_of(engine, memo, SPINAT_OUTSIDE));
 
 	if (timeout == SPINAT_TIMEOUT_IKE || timeout == SPINAT_TIMEOUT_ESP) {
 		const uint32_t peer = peer_find(&engine->peers, memo->inside,
 		    memo->public_address, memo->remote);
 		if (peer != 0)
-			last =
-			    later(last, lifetime_peer_activity(engine, peer));
+			last = tick_later(
+			    last, lifetime_peer_activity(engine, peer));
 	}
-	return (int32_t)(last + engine->timeouts[timeout] - engine->tick) <= 0;
+	return !tick_is_after(last + engine->timeouts[timeout], engine->tick);
 }
 
 /* ---------------------------------------------------------------- making */
@@ -165,7 +161,7 @@ static uint32_t open_peer(struct spinat *engine, const struct spinat_memo *memo)
 	if (number == 0)
 		return 0;
 	/* As old as the oldest of what belongs to it. */
-	if ((int32_t)(created - peer->created) < 0)
+	if (tick_is_after(peer->created, created))
 		peer->created = created;
 	/* Rules are the configuration's, not the journal's. */
 	if (redirect_is_ipsec_host(&engine->redirects, memo->inside,
@@ -185,20 +181,12 @@ static void fill_flow(const struct spinat *engine,
 	};
 	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
 
-	for (int side = 0; side < 2; side++) {
-		flow->side[side].remote = memo->remote;
-		flow->side[side].ids.spi = memo->spi;
-	}
-	flow->side[SPINAT_INSIDE].local = memo->inside;
-	flow->side[SPINAT_OUTSIDE].local = memo->public_address;
-	flow->protocol = IPPROTO_ESP;
-	flow->key_kind = inward ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
+	spi_fill(flow, inward ? SPINAT_FLOW_ESP_IN : SPINAT_FLOW_ESP_OUT,
+	    memo->inside, memo->public_address, memo->remote, memo->spi);
 	flow->flags = memo->hairpin && !inward ? FLOW_HAIRPIN : 0;
-	flow->origin = inward ? SPINAT_OUTSIDE : SPINAT_INSIDE;
 	flow->state = states[memo->state];
 	flow->highest_sequence = memo->highest_sequence;
 	flow->created = created_at(engine, memo);
-	flow_set_deltas(flow);
 }
 
 static void fill_counters(

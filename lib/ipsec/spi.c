@@ -4,21 +4,20 @@
 #include "ipsec/association.h"
 #include "timers.h"
 
-static void fill(struct flow *flow, const struct peer *peer,
-    enum spinat_flow_kind kind, be32 spi)
+void spi_fill(struct flow *flow, enum spinat_flow_kind kind, be32 inside,
+    be32 public_address, be32 remote, be32 spi)
 {
+	const bool inward = kind == SPINAT_FLOW_ESP_IN;
+
 	for (int side = 0; side < 2; side++) {
-		flow->side[side].remote = peer->remote;
+		flow->side[side].remote = remote;
 		flow->side[side].ids.spi = spi;
 	}
-	flow->side[SPINAT_INSIDE].local = peer->inside;
-	flow->side[SPINAT_OUTSIDE].local = peer->public_address;
+	flow->side[SPINAT_INSIDE].local = inside;
+	flow->side[SPINAT_OUTSIDE].local = public_address;
 	flow->protocol = IPPROTO_ESP;
-	flow->key_kind =
-	    kind == SPINAT_FLOW_ESP_IN ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
-	flow->flags = peer->redirected ? FLOW_REDIRECTED : 0;
-	flow->origin =
-	    kind == SPINAT_FLOW_ESP_IN ? SPINAT_OUTSIDE : SPINAT_INSIDE;
+	flow->key_kind = inward ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
+	flow->origin = inward ? SPINAT_OUTSIDE : SPINAT_INSIDE;
 	flow_set_deltas(flow);
 }
 
@@ -26,6 +25,7 @@ uint32_t spi_open(struct spinat *engine, uint32_t number_of_peer,
     enum spinat_flow_kind kind, be32 spi)
 {
 	struct flow_table *table = &engine->table;
+	const struct peer *peer = peer_at(engine, number_of_peer);
 	const uint32_t surplus =
 	    association_surplus_flow(engine, number_of_peer, kind);
 	struct flow *flow;
@@ -37,7 +37,9 @@ uint32_t spi_open(struct spinat *engine, uint32_t number_of_peer,
 	if (number == 0)
 		return 0;
 	flow = &table->flows[number];
-	fill(flow, &engine->peers.peers[number_of_peer], kind, spi);
+	spi_fill(
+	    flow, kind, peer->inside, peer->public_address, peer->remote, spi);
+	flow->flags = peer->redirected ? FLOW_REDIRECTED : 0;
 	flow->peer = number_of_peer;
 	flow->created = engine->tick;
 	if (kind == SPINAT_FLOW_ESP_IN)
@@ -80,7 +82,7 @@ uint32_t spi_move(struct spinat *engine, uint32_t number, uint32_t peer)
 	flow->binding = old.binding;
 	for (int side = 0; side < 2; side++)
 		table->counters[side][moved] = counters[side];
-	engine->bindings.bindings[old.binding].flow = moved;
+	binding_at(engine, old.binding)->flow = moved;
 	association_enter_probation(engine, moved);
 	return moved;
 }

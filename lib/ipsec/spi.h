@@ -7,6 +7,11 @@
 
 #include "engine.h"
 
+/** Sets what an SPI's flow is found and rewritten by: a zeroed flow is whole
+ * but for its peer, state, flags and times. */
+void spi_fill(struct flow *flow, enum spinat_flow_kind kind, be32 inside,
+    be32 public_address, be32 remote, be32 spi);
+
 /** Makes the flow of one SPI under an association: outbound UNPAIRED or PAIRED,
  * inbound in PROBATION (the caller gives it a binding).  0: no room. */
 uint32_t spi_open(

@@ -23,6 +23,12 @@ struct turns {
 void turns_packet(struct turns *turns, bool served, spinat_time now);
 /** The candidate sent something. */
 void turns_sent(struct turns *turns, spinat_time now);
+/** Whether it left everything that it got unanswered, so many packets or more.
+ */
+static inline bool turns_is_silent(const struct turns *turns, unsigned packets)
+{
+	return turns->packets[1] >= packets && turns->answers[1] == 0;
+}
 /** 0 to TURNS_MOST. */
 #define TURNS_MOST 40
 deciban turns_weigh(const struct turns *turns);

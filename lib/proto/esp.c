@@ -50,11 +50,9 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 /* Whether an unknown SPI may be looked into: a remote, or whoever forges its
  * address, has a budget, and what comes a second time a reserve. */
 static bool is_admitted(
-    struct spinat *engine, const struct view *view, uint32_t number_of_peer)
+    struct spinat *engine, const struct view *view, uint32_t peer)
 {
-	struct remote *remote =
-	    &engine->peers.remotes
-		 .remotes[engine->peers.peers[number_of_peer].of];
+	struct remote *remote = remote_of(engine, peer);
 	const uint32_t sequence =
 	    be32_to_host(load_be32(view->l4 + ESP_SEQUENCE));
 
@@ -83,8 +81,7 @@ static uint32_t open_inbound(struct spinat *engine, const struct view *view,
 		timers_end_flow(engine, number, SPINAT_REASON_EVICTED);
 		return 0;
 	}
-	binding =
-	    &engine->bindings.bindings[engine->table.flows[number].binding];
+	binding = binding_of(engine, number);
 	binding->first_sequence =
 	    be32_to_host(load_be32(view->l4 + ESP_SEQUENCE));
 	if (candidates->count == 1)

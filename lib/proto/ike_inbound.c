@@ -28,13 +28,6 @@
 #define ASKED_SPAN (60 * SPINAT_SECOND)
 /* Requests without an answer until another host gets them. */
 #define UNANSWERED_MOST 2u
-/* What a copy provokes comes within that. */
-#define PROVOKED_SPAN (10 * SPINAT_SECOND)
-
-static struct peer *peer_at(struct spinat *engine, uint32_t number)
-{
-	return &engine->peers.peers[number];
-}
 
 static bool was_asked(const struct spinat *engine, const struct peer *peer)
 {
@@ -61,7 +54,7 @@ static uint32_t choose_willing(
 		    was_asked(engine, peer_at(engine, p)) ||
 		    !association_is_one_of(engine, p, tier))
 			continue;
-		if (best == 0 || (int32_t)(active - latest) > 0) {
+		if (best == 0 || tick_is_after(active, latest)) {
 			best = p;
 			latest = active;
 		}
@@ -69,15 +62,10 @@ static uint32_t choose_willing(
 	return best;
 }
 
-static uint32_t first_of(struct spinat *engine, uint32_t peer)
-{
-	return engine->peers.remotes.remotes[peer_at(engine, peer)->of].peers;
-}
-
 static uint32_t choose_host(
     struct spinat *engine, const struct candidates *candidates, be32 sender)
 {
-	const uint32_t first = first_of(engine, candidates->latest);
+	const uint32_t first = remote_of(engine, candidates->latest)->peers;
 	uint32_t best;
 
 	if (candidates->count == 1)
@@ -96,10 +84,8 @@ static uint32_t choose_host(
 static void choose_copies(struct spinat *engine,
     const struct candidates *candidates, be32 sender, struct copies *copies)
 {
-	const uint32_t first = first_of(engine, candidates->latest);
-	struct remote *remote =
-	    &engine->peers.remotes
-		 .remotes[peer_at(engine, candidates->latest)->of];
+	const uint32_t first = remote_of(engine, candidates->latest)->peers;
+	struct remote *remote = remote_of(engine, candidates->latest);
 	unsigned skip = candidates->count > COPIES_MOST + 1
 	    ? remote->rotor % candidates->count
 	    : 0;
@@ -136,9 +122,7 @@ static void choose_copies(struct spinat *engine,
 static enum spinat_verdict fan_out(struct spinat *engine,
     const struct view *view, const struct candidates *candidates, be32 sender)
 {
-	struct remote *remote =
-	    &engine->peers.remotes
-		 .remotes[peer_at(engine, candidates->latest)->of];
+	struct remote *remote = remote_of(engine, candidates->latest);
 	struct copies *copies = &engine->copies;
 
 	if (!bucket_take_many(&remote->copies, REMOTE_COPIES, engine->tick,
@@ -234,8 +218,9 @@ static bool has_willing(struct spinat *engine, const struct ike_sa *sa)
 
 	if (candidates.count == 0)
 		return false;
-	willing = choose_willing(engine, first_of(engine, candidates.latest),
-		      sa->inside, candidates.why) != 0;
+	willing =
+	    choose_willing(engine, remote_of(engine, candidates.latest)->peers,
+		sa->inside, candidates.why) != 0;
 	peer_close_if_empty(&engine->peers, candidates.latest);
 	return willing;
 }
@@ -253,11 +238,6 @@ bool ike_wants_another(struct spinat *engine, uint32_t number,
 	note_asked(engine, sa->peer);
 	timers_end_ike(engine, number, SPINAT_REASON_MOVED);
 	return true;
-}
-
-static bool was_given_copy(const struct spinat *engine, const struct peer *peer)
-{
-	return peer->copied != 0 && engine->now - peer->copied < PROVOKED_SPAN;
 }
 
 /* NO_PROPOSAL_CHOSEN to a request that others may agree to: they are asked,
@@ -298,7 +278,7 @@ bool ike_is_provoked(struct spinat *engine, const struct view *view,
 		return probation_refuted(
 		    engine, public_address, remote, inside, spi);
 	case NOTIFY_INVALID_IKE_SPI:
-		return was_given_copy(engine, peer_at(engine, peer));
+		return association_was_given_copy(engine, peer);
 	case NOTIFY_NO_PROPOSAL_CHOSEN:
 		return declines(engine, peer, message);
 	case NOTIFY_NONE:

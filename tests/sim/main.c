@@ -91,6 +91,7 @@ static void say_totals(struct world *world)
 	    {"inbound ESP packets", t.arrived},
 	    {"  whose owner could be known", t.due},
 	    {"  of those, reached it", t.reached},
+	    {"  lost, confirmed for another", t.misled},
 	    {"  deliveries", t.deliveries},
 	    {"  deliveries to others", t.wrong},
 	    {"ESP of SAs that ended", t.orphans},

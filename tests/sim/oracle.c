@@ -323,6 +323,8 @@ void oracle_after(struct world *world, enum spinat_side side,
 			return;
 		if (record->missed == 0)
 			record->missed = oracle->sequence;
+		if (record->wrong_since != SPINAT_NEVER)
+			record->misled++;
 		world_say(world, "  LOST: not to its owner, .%u",
 		    record->owner->host->address & 255);
 	}
@@ -429,6 +431,7 @@ struct totals oracle_totals(const struct world *world)
 		totals.reached += record->reached;
 		totals.deliveries += record->deliveries;
 		totals.wrong += record->wrong;
+		totals.misled += record->misled;
 		totals.wrong_confirmed += record->wrongly;
 		totals.unconfirmed += record->confirmed == SPINAT_NEVER;
 	}

@@ -35,6 +35,7 @@ struct sa_record {
 	uint64_t due, reached; /* of those that were due */
 	uint64_t deliveries;   /* to anybody */
 	uint64_t wrong;        /* to others than the owner */
+	uint64_t misled;       /* lost while confirmed for another */
 	uint32_t missed;       /* the first due one that did not reach */
 	spinat_time first;     /* arrival at the NAT, or SPINAT_NEVER */
 	spinat_time first_reached;
@@ -52,7 +53,7 @@ struct ike_record {
 
 struct totals {
 	uint64_t sas; /* that packets came for, from outside */
-	uint64_t arrived, due, reached, deliveries, wrong;
+	uint64_t arrived, due, reached, deliveries, wrong, misled;
 	uint64_t orphans, orphan_deliveries; /* the owner had removed the SA */
 	uint64_t forged, forged_deliveries;  /* of no SA */
 	uint64_t ike_due, ike_reached, ike_deliveries, ike_wrong;

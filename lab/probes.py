@@ -11,14 +11,15 @@ import threading
 from dataclasses import dataclass
 
 from lab.guest import Guest
+from lab.netns import Namespace
 from lab.topology import PEERS
 
 TRANSMITTED = re.compile(r"(\d+) packets transmitted")
 REPLY = re.compile(r"^\d+ bytes from .*icmp_seq=(\d+) ttl=\d+ time=[\d.]+ ms( \(DUP!\))?$", re.MULTILINE)
-# Seconds that the last reply may take.  ping waits for it one interval and no longer once anything was answered, whatever
-# its -W; on a busy machine the guest is later than that at times, and late is not lost.  So it sends on for that long, and
-# what it sends then counts neither way.
-PATIENCE = 0.2
+# Seconds that the last reply may take.  Without a deadline ping waits for it one interval, or twice the longest round trip,
+# and no longer once anything was answered, whatever its -W; on a busy machine a reply is later than that at times, and late
+# is not lost.  With one it sends on until as many were answered, and what it sends then counts neither way.
+PATIENCE = 2
 RTT = re.compile(r"= [\d.]+/([\d.]+)/")
 
 
@@ -54,13 +55,23 @@ def parse(label: str, output: str, count: int) -> Count:
     )
 
 
+def command(target: str, count: int, interval: float, *options: str) -> list[str]:
+    """A ping whose output `parse` reads.  It ends with the last reply; what is not answered takes until the deadline."""
+    deadline = math.ceil(count * interval) + PATIENCE
+    return ["ping", "-n", "-c", str(count), "-i", str(interval), "-w", str(deadline), *options, target]
+
+
 def ping_between(
     guest: Guest, host: str, source: str, target: str, label: str, count: int = 5, interval: float = 0.1, *options: str
 ) -> Count:
     """Ping from one inner address of a host to another host's."""
-    sent = str(count + math.ceil(PATIENCE / interval))
-    argv = ["ping", "-n", "-c", sent, "-i", str(interval), "-W", "2", "-I", source, *options, target]
+    argv = command(target, count, interval, "-I", source, *options)
     return parse(label, guest.run(host, *argv, timeout=count * interval + 20).stdout, count)
+
+
+def ping_from(space: Namespace, target: str, count: int = 3, *options: str) -> int:
+    """How many pings of a namespace were answered."""
+    return parse(target, space.run(*command(target, count, 0.1, *options), check=False).stdout, count).received
 
 
 def ping(

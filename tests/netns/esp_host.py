@@ -94,8 +94,8 @@ class EspHost:
         if sa is None:
             return
         outer = sa.encrypt(packet)
+        self.seen["sent"] += 1  # before anybody can have answered it
         self._raw.sendto(bytes(outer[ESP]), (outer.dst, 0))
-        self.seen["sent"] += 1
 
     def _receive(self, data: bytes) -> None:
         packet = IP(data)

@@ -19,8 +19,8 @@ from wire import watch, wrong_checksums
 
 from lab import need
 from lab.connections import Conn
-from lab.netns import Namespace
 from lab.pluto import Pluto
+from lab.probes import ping_from as ping
 from lab.spinatd import Spinatd
 from lab.topology import HOSTS, Topology
 
@@ -60,21 +60,13 @@ def ike(pluto: Pluto, *conns: Conn, timeout: float = 2) -> Iterator[list[str]]:
             pluto.add(conn.gateway, conn)
 
 
-def ping(space: Namespace, target: str, count: int = 3) -> int:
-    """How many pings were answered."""
-    argv = ["ping", "-n", "-c", str(count), "-i", "0.1", "-W", "1", target]
-    match = re.search(r"(\d+) received", space.run(*argv, check=False).stdout)
-    assert match is not None
-    return int(match[1])
-
-
 @pytest.mark.parametrize("suite", [GCM, CBC], ids=["gcm", "cbc"])
 def test_esp_both_ways(topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], suite: object, public: str) -> None:
     connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001, suite)
     with watch(topology, "ip proto 50") as wire:
         assert ping(topology["c1"], "10.2.0.1") == 3
         assert ping(topology["g1"], "10.1.0.1") == 3
-    assert wire.leaked == [] and len(wire.from_gateway) == 6
+    assert wire.leaked == [] and 6 <= len(wire.from_gateway) <= peers["c1"].seen["sent"]
     assert wrong_checksums(wire.packets) == []
     assert peers["g1"].sources == {public} and peers["c1"].sources == {address("g1")}
     for role in ("c1", "g1"):
@@ -120,9 +112,8 @@ def test_large_packets_in_esp(topology: Topology, spinat: Spinatd, peers: dict[s
     for space in (topology["c1"], topology["g1"]):
         space.ip("link set esp0 mtu 5000")
     with watch(topology, "ip proto 50") as wire:
-        done = topology["c1"].run("ping", "-c", "3", "-i", "0.1", "-W", "1", "-s", "4000", "10.2.0.1", check=False)
-        assert "3 received" in done.stdout, done.stdout
-    assert sum(packet.frag > 0 for packet in wire.from_gateway) == 6
+        assert ping(topology["c1"], "10.2.0.1", 3, "-s", "4000") == 3
+    assert 6 <= sum(packet.frag > 0 for packet in wire.from_gateway) <= 2 * peers["c1"].seen["sent"]
     assert wire.leaked == []
 
 

@@ -15,6 +15,7 @@ from lab.cleanup import cleanup, leftovers
 from lab.masquerade import Masquerade
 from lab.netns import command
 from lab.ordinary import Server
+from lab.probes import ping_from as ping
 from lab.topology import ORDINARY, PUBLIC, Topology
 from wire import watch, wrong_checksums
 
@@ -92,7 +93,7 @@ def test_masquerade_carries_ordinary_traffic(topology: Topology, server: Server)
         with watch(topology) as wire:
             assert server.fetch(topology["host"])
             assert server.resolve(topology["host"])
-            topology["host"].run("ping", "-c", "2", "-i", "0.1", ORDINARY["server"].address)
+            assert ping(topology["host"], ORDINARY["server"].address) == 3
         assert len(wire.from_gateway) > 10
         assert wire.leaked == []
         assert wrong_checksums(wire.packets) == []
@@ -123,10 +124,9 @@ def test_scapy_end_points_through_masquerade(topology: Topology, suite: object) 
     client, gateway = EspHost(topology, "c1"), EspHost(topology, "g1")
     try:
         connect(client, gateway, PUBLIC, 0x1001, 0x2001, suite)
-        done = topology["c1"].run("ping", "-c", "3", "-i", "0.1", "-W", "1", "10.2.0.1", check=False)
-        assert "3 received" in done.stdout, (done.stdout, client.seen, gateway.seen)
+        assert ping(topology["c1"], "10.2.0.1") == 3, (client.seen, gateway.seen)
         assert gateway.sources == {PUBLIC}
-        assert client.seen["accepted"] == gateway.seen["accepted"] == 3
+        assert min(client.seen["accepted"], gateway.seen["accepted"]) >= 3
     finally:
         client.close()
         gateway.close()

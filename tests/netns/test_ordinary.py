@@ -17,6 +17,8 @@ from wire import watch, wrong_checksums
 
 from lab.netns import Namespace
 from lab.ordinary import Server
+from lab.probes import command
+from lab.probes import ping_from as ping
 from lab.spinatd import Spinatd
 from lab.topology import ORDINARY, Topology
 
@@ -31,17 +33,12 @@ def udp(space: Namespace, address: str = "", port: int = 0) -> socket.socket:
     return one
 
 
-def ping(space: Namespace, target: str, *options: str) -> str:
-    argv = ["ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", *options, target]
-    return space.run(*argv, check=False).stdout
-
-
 def test_page_name_and_ping(topology: Topology, server: Server, spinat: Spinatd) -> None:
     with watch(topology) as wire:
         for role in ("host", "host2"):
             assert server.fetch(topology[role])
             assert server.resolve(topology[role])
-            assert "3 received" in ping(topology[role], SERVER)
+            assert ping(topology[role], SERVER) == 3
     assert len(wire.from_gateway) > 20
     assert wire.leaked == []
     assert wrong_checksums(wire.packets) == []
@@ -57,7 +54,7 @@ def test_what_reaches_the_inside_has_right_checksums(topology: Topology, server:
     with Capture(topology["host"], "eth0", path, "ip"):
         assert server.fetch(topology["host"])
         assert server.resolve(topology["host"])
-        assert "3 received" in ping(topology["host"], SERVER)
+        assert ping(topology["host"], SERVER) == 3
     wire = Wire()
     wire.read(path)
     came = [packet for packet in wire.packets if packet.dst == HOST]
@@ -98,7 +95,7 @@ def test_zero_udp_checksum_stays_zero(topology: Topology, spinat: Spinatd) -> No
 @pytest.mark.parametrize("size", [1472, 1473, 8000, 40000])
 def test_large_pings_are_fragmented_both_ways(topology: Topology, spinat: Spinatd, size: int) -> None:
     with watch(topology, "icmp") as wire:
-        assert "3 received" in ping(topology["host"], SERVER, "-s", str(size))
+        assert ping(topology["host"], SERVER, 3, "-s", str(size)) == 3
     assert wire.leaked == []
     assert wrong_checksums(wire.packets) == []
     pieces = [packet for packet in wire.from_gateway if packet.frag or packet.flags & 1]
@@ -258,9 +255,10 @@ def test_time_exceeded_crosses(topology: Topology, spinat: Spinatd) -> None:
 def test_path_mtu_is_discovered(topology: Topology, spinat: Spinatd) -> None:
     topology.router.ip("link set net mtu 1300")
     try:
-        out = ping(topology["host"], SERVER, "-M", "do", "-s", "1372")
+        too_long = command(SERVER, 3, 0.1, "-M", "do", "-s", "1372")
+        out = topology["host"].run(*too_long, check=False).stdout
         assert "mtu = 1300" in out or "mtu=1300" in out, out
-        assert "3 received" in ping(topology["host"], SERVER, "-M", "do", "-s", "1272")
+        assert ping(topology["host"], SERVER, 3, "-M", "do", "-s", "1272") == 3
     finally:
         topology.router.ip("link set net mtu 1500")
         topology["host"].ip("route flush cache")

@@ -14,9 +14,10 @@ from conftest import Start
 from esp_host import EspHost, connect
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
-from test_ipsec import address, ping
+from test_ipsec import address
 from wire import watch, wrong_checksums
 
+from lab.probes import ping_from as ping
 from lab.spinatd import Spinatd
 from lab.topology import Topology
 
@@ -114,6 +115,12 @@ def test_the_gateway_speaks_first_after_a_restart(
     assert "esp-unknown" not in reasons and "esp-ambiguous" not in reasons
 
 
+def is_certain(spinat: Spinatd, spi: int) -> bool:
+    """Whether it is known whose an inbound SPI is."""
+    states = [flow["state"] for flow in spinat.show_json("flows") if flow.get("spi") == f"0x{spi:08x}"]
+    return states == ["confirmed"]
+
+
 def test_two_clients_of_one_gateway_after_a_restart(
     topology: Topology,
     spinat: Spinatd,
@@ -127,7 +134,12 @@ def test_two_clients_of_one_gateway_after_a_restart(
         establish(ike, client, public, client.encode() * 4, b"gateway1")
         connect(peers[client], peers["g1"], public, spi - 0x1000, spi)
         assert ping(topology[client], "10.2.0.1") == 3
-        assert ping(topology["g1"], {"c1": "10.1.0.1", "c2": "10.1.0.2"}[client]) == 3
+        # On a busy machine clocks tell less than on an idle one, and it takes more pings.
+        for _ in range(10):
+            assert ping(topology["g1"], {"c1": "10.1.0.1", "c2": "10.1.0.2"}[client]) == 3
+            if is_certain(spinat, spi):
+                break
+    assert is_certain(spinat, 0x2001) and is_certain(spinat, 0x2002)
     copies = {role: peers[role].seen["unknown-spi"] for role in ("c1", "c2")}
     restart(spinat)
     assert ping(topology["g1"], "10.1.0.1") == ping(topology["g1"], "10.1.0.2") == 3

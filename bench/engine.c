@@ -17,10 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "bench/floor.h"
+#include "bench/measure.h"
 #include "spinat/spinat.h"
+#include "tests/wire.h"
 
 #define PACKET        64u
 #define BURST         32u
@@ -52,39 +53,6 @@ static uint32_t random_below(uint32_t bound)
 	random_state ^= random_state >> 7;
 	random_state ^= random_state << 17;
 	return (uint32_t)((random_state >> 32) * bound >> 32);
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-	qsort(values, (size_t)count, sizeof *values, by_value);
-	return values[count / 2];
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value);
 }
 
 /* ------------------------------------------------------------- the flows */
@@ -231,7 +199,7 @@ static double open_flows(struct bed *bed, enum direction direction)
 			demand(&packets[i]);
 			if (direction == OUT && bed->proto < ESP)
 				bed->ports[endpoint_of(bed, done + i)] =
-				    (uint16_t)(data[i][20] << 8 | data[i][21]);
+				    get16(data[i] + 20);
 		}
 		done += some;
 	}
@@ -249,7 +217,7 @@ static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
 	bed->ports = calloc(count, sizeof *bed->ports);
 	spinat_config_init(&bed->config);
 	bed->config.public_count = 1;
-	bed->config.public_addresses[0] = (spinat_be32){htonl(PUBLIC_FIRST)};
+	bed->config.public_addresses[0] = wire32(PUBLIC_FIRST);
 	bed->config.port_low = 1024;
 	bed->config.port_high = 65535;
 	/* ESP has a flow for each direction; IKE none. */

@@ -8,10 +8,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/hash.h"
 #include "base/siphash.h"
+#include "bench/measure.h"
 #include "flow/key.h"
 
 #define KEYS   4096u
@@ -60,21 +60,6 @@ __attribute__((target("sse4.2"))) static uint64_t crc32c(
 }
 #endif
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* In line, so that each loop is as the burst's is. */
 static inline __attribute__((always_inline)) void measure(const char *name,
     hash_function *hash, const void *seed, const struct key *keys)
@@ -91,8 +76,7 @@ static inline __attribute__((always_inline)) void measure(const char *name,
 			}
 		rounds[round] = (seconds() - start) * 1e9 / (KEYS * TURNS);
 	}
-	qsort(rounds, ROUNDS, sizeof *rounds, by_value);
-	printf("bench hash.%s %.2f ns/key\n", name, rounds[ROUNDS / 2]);
+	printf("bench hash.%s %.2f ns/key\n", name, median(rounds, ROUNDS));
 }
 
 int main(void)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "spinat/spinat.h"
+#include "tests/wire.h"
 
 #define MUST(condition)                                                        \
 	do {                                                                   \
@@ -86,44 +87,6 @@ static uint32_t long_word(struct run *run)
 
 /* ---------------------------------------------------------- the packets */
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value);
-}
-
-static uint16_t checksum(const uint8_t *data, size_t length, uint32_t sum)
-{
-	for (size_t i = 0; i < length; i++) {
-		sum += i % 2 == 0 ? (uint32_t)data[i] << 8 : data[i];
-		sum = sum % 0x10000 + sum / 0x10000;
-	}
-	while (sum > 0xffff)
-		sum = sum % 0x10000 + sum / 0x10000;
-	return (uint16_t)(0xffff - sum);
-}
-
-static size_t header_of(const uint8_t *ip)
-{
-	return (ip[0] & 15u) * 4u;
-}
-
 static bool ip_is_whole(const uint8_t *ip, size_t length)
 {
 	return length >= 20 && ip[0] >> 4 == 4 && header_of(ip) >= 20 &&
@@ -132,13 +95,13 @@ static bool ip_is_whole(const uint8_t *ip, size_t length)
 
 static bool ip_sum_is_right(const uint8_t *ip, size_t length)
 {
-	return ip_is_whole(ip, length) && checksum(ip, header_of(ip), 0) == 0;
+	return ip_is_whole(ip, length) &&
+	    plain_checksum(ip, header_of(ip), 0) == 0;
 }
 
-static uint32_t pseudo(const uint8_t *ip)
+static uint64_t pseudo(const uint8_t *ip)
 {
-	return get16(ip + 12) + (uint32_t)get16(ip + 14) + get16(ip + 16) +
-	    get16(ip + 18) + ip[9] + (uint32_t)(get16(ip + 2) - header_of(ip));
+	return pseudo_header(ip, get16(ip + 2) - header_of(ip));
 }
 
 /* Where the transport's checksum is; 0: there is none, or not all of what it
@@ -178,13 +141,14 @@ static bool transport_sum_is_right(
 	if (ip[9] == 17 && get16(ip + at) == 0)
 		return true;
 	if ((flags & SPINAT_PACKET_CSUM_PARTIAL) != 0 && ip[9] != 1)
-		return get16(ip + at) == 0xffff - checksum(NULL, 0, pseudo(ip));
+		return get16(ip + at) ==
+		    0xffff - plain_checksum(NULL, 0, pseudo(ip));
 	/* A message of zeros only, where +0 and -0 differ, cannot be told by an
 	 * incremental update (RFC 1624 3); only a ping of id 0, sequence 0 and
 	 * no data is one: its answer. */
 	if (ip[9] == 1 && all_zero(ip + at, ip + get16(ip + 2)))
 		return false;
-	return checksum(ip + header, get16(ip + 2) - header,
+	return plain_checksum(ip + header, get16(ip + 2) - header,
 		   ip[9] == 1 ? 0 : pseudo(ip)) == 0;
 }
 
@@ -195,16 +159,17 @@ static void fix_sums(uint8_t *ip, size_t length, uint8_t flags)
 	if (!ip_is_whole(ip, length))
 		return;
 	put16(ip + 10, 0);
-	put16(ip + 10, checksum(ip, header_of(ip), 0));
+	put16(ip + 10, plain_checksum(ip, header_of(ip), 0));
 	at = transport_sum_at(ip, length);
 	if (at == 0 || (ip[9] == 17 && get16(ip + at) == 0))
 		return;
 	put16(ip + at, 0);
 	if ((flags & SPINAT_PACKET_CSUM_PARTIAL) != 0 && ip[9] != 1)
-		put16(ip + at, 0xffffu - checksum(NULL, 0, pseudo(ip)));
+		put16(ip + at, 0xffffu - plain_checksum(NULL, 0, pseudo(ip)));
 	else
 		put16(ip + at,
-		    checksum(ip + header_of(ip), get16(ip + 2) - header_of(ip),
+		    plain_checksum(ip + header_of(ip),
+			get16(ip + 2) - header_of(ip),
 			ip[9] == 1 ? 0 : pseudo(ip)));
 	if (ip[9] == 17 && get16(ip + at) == 0)
 		put16(ip + at, 0xffff);
@@ -407,7 +372,7 @@ static bool is_public(const struct run *run, uint32_t address)
 	uint32_t own;
 
 	for (unsigned i = 0; i < run->config.public_count; i++) {
-		own = get32((const uint8_t *)&run->config.public_addresses[i]);
+		own = host32(run->config.public_addresses[i]);
 		if (own == address)
 			return true;
 	}
@@ -653,9 +618,8 @@ static void new_public(struct run *run)
 	const unsigned count = 1 + choice % 2;
 
 	flush(run);
-	put32((uint8_t *)&addresses[0], pool[choice >> 2 & 1]);
-	put32(
-	    (uint8_t *)&addresses[1], pool[choice & 8 ? 2 : ~choice >> 2 & 1]);
+	addresses[0] = wire32(pool[choice >> 2 & 1]);
+	addresses[1] = wire32(pool[choice & 8 ? 2 : ~choice >> 2 & 1]);
 	if (spinat_set_public(run->engine, run->now, addresses, count) != 0)
 		return;
 	memcpy(run->config.public_addresses, addresses, sizeof addresses);
@@ -667,7 +631,7 @@ static void add_rules(struct run *run, uint8_t which)
 	struct spinat_redirect rule = {
 	    .inside_port = 7000, .public_port = 20000, .port_count = 2};
 
-	put32((uint8_t *)&rule.inside, INSIDE + 2);
+	rule.inside = wire32(INSIDE + 2);
 	if ((which & 1) != 0) {
 		rule.kind = SPINAT_REDIRECT_PORT;
 		rule.protocol = which & 16 ? 6 : 17;
@@ -684,8 +648,7 @@ static void add_rules(struct run *run, uint8_t which)
 	}
 	if ((which & 8) != 0) {
 		rule.kind = SPINAT_REDIRECT_ADDRESS;
-		put32((uint8_t *)&rule.public_address,
-		    which & 16 ? OWN : PUBLIC1);
+		rule.public_address = wire32(which & 16 ? OWN : PUBLIC1);
 		(void)!spinat_add_redirect(run->engine, &rule);
 	}
 }
@@ -698,10 +661,10 @@ static void *configure(struct run *run)
 	size_t size;
 
 	spinat_config_init(config);
-	put32((uint8_t *)&config->public_addresses[0], PUBLIC1);
-	put32((uint8_t *)&config->public_addresses[1], PUBLIC2);
+	config->public_addresses[0] = wire32(PUBLIC1);
+	config->public_addresses[1] = wire32(PUBLIC2);
 	config->public_count = flags & 1 ? 2 : 1;
-	put32((uint8_t *)&config->inside[0].address, INSIDE);
+	config->inside[0].address = wire32(INSIDE);
 	config->inside[0].length = 8;
 	config->inside_count = 1;
 	config->mode =

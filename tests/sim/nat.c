@@ -9,24 +9,6 @@
 #include "control.h"
 #include "world.h"
 
-spinat_be32 wire32(uint32_t host)
-{
-	uint8_t bytes[4];
-	spinat_be32 wire;
-
-	put32(bytes, host);
-	memcpy(&wire, bytes, sizeof wire);
-	return wire;
-}
-
-uint32_t host32(spinat_be32 wire)
-{
-	uint8_t bytes[4];
-
-	memcpy(bytes, &wire, sizeof bytes);
-	return get32(bytes);
-}
-
 static void say_packet(struct world *world, const char *what,
     const struct packet *packet, const char *end)
 {

@@ -27,7 +27,5 @@ void nat_restart(struct world *world);
 /** A packet arrives at the NAT. */
 void nat_receive(
     struct world *world, enum spinat_side side, struct packet *packet);
-spinat_be32 wire32(uint32_t host);
-uint32_t host32(spinat_be32 wire);
 
 #endif

@@ -5,62 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-uint64_t get64(const uint8_t *at)
-{
-	return (uint64_t)get32(at) << 32 | get32(at + 4);
-}
-
-void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value);
-}
-
-void put64(uint8_t *at, uint64_t value)
-{
-	put32(at, (uint32_t)(value >> 32));
-	put32(at + 4, (uint32_t)value);
-}
-
-/* RFC 1071: 0 if a checksum among the bytes is right. */
-static uint16_t checksum(const uint8_t *data, size_t length, uint64_t sum)
-{
-	size_t i = 0;
-
-	for (; i + 4 <= length; i += 4)
-		sum += get32(data + i);
-	if (i + 2 <= length) {
-		sum += get16(data + i);
-		i += 2;
-	}
-	if (i < length)
-		sum += (uint64_t)data[i] << 8;
-	while (sum > 0xffff)
-		sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)(0xffff - sum);
-}
-
-static uint64_t pseudo_header(const uint8_t *ip, size_t length)
-{
-	return (uint64_t)get32(ip + 12) + get32(ip + 16) + ip[9] + length;
-}
-
 static void make_ip(struct packet *packet, uint8_t protocol, uint32_t from,
     uint32_t to, uint32_t payload)
 {
@@ -78,7 +22,7 @@ static void make_ip(struct packet *packet, uint8_t protocol, uint32_t from,
 	ip[9] = protocol;
 	put32(ip + 12, from);
 	put32(ip + 16, to);
-	put16(ip + 10, checksum(ip, IP_HEADER, 0));
+	put16(ip + 10, plain_checksum(ip, IP_HEADER, 0));
 }
 
 static void sum_udp(struct packet *packet)
@@ -88,7 +32,7 @@ static void sum_udp(struct packet *packet)
 
 	put16(udp + 6, 0);
 	put16(udp + 6,
-	    checksum(udp, length, pseudo_header(packet->data, length)));
+	    plain_checksum(udp, length, pseudo_header(packet->data, length)));
 	if (get16(udp + 6) == 0)
 		put16(udp + 6, 0xffff);
 }
@@ -160,7 +104,7 @@ void packet_readdress(struct packet *packet, unsigned at, uint32_t address)
 
 	put32(ip + at, address);
 	put16(ip + 10, 0);
-	put16(ip + 10, checksum(ip, IP_HEADER, 0));
+	put16(ip + 10, plain_checksum(ip, IP_HEADER, 0));
 	if (ip[9] == PROTO_UDP)
 		sum_udp(packet);
 }
@@ -177,7 +121,7 @@ void packet_icmp_error(struct packet *packet, uint32_t from, uint32_t to,
 	icmp[0] = type;
 	icmp[1] = code;
 	memcpy(icmp + 8, about->data, quoted);
-	put16(icmp + 2, checksum(icmp, 8 + quoted, 0));
+	put16(icmp + 2, plain_checksum(icmp, 8 + quoted, 0));
 }
 
 uint32_t packet_source(const struct packet *packet)
@@ -254,11 +198,11 @@ static bool icmp_is_sound(const uint8_t *icmp, size_t length)
 	const uint8_t *quote = icmp + 8;
 	const size_t room = length - 8;
 
-	if (length < 8 || checksum(icmp, length, 0) != 0)
+	if (length < 8 || plain_checksum(icmp, length, 0) != 0)
 		return false;
 	if (icmp[0] != 3 && icmp[0] != 11)
 		return true;
-	if (room < IP_HEADER || checksum(quote, IP_HEADER, 0) != 0)
+	if (room < IP_HEADER || plain_checksum(quote, IP_HEADER, 0) != 0)
 		return false;
 	return get16(quote + 2) > room || packet_is_sound(quote, room);
 }
@@ -269,15 +213,16 @@ bool packet_is_sound(const uint8_t *data, size_t length)
 	size_t payload;
 
 	if (length < IP_HEADER || data[0] != 0x45 || get16(data + 2) > length ||
-	    get16(data + 2) < IP_HEADER || checksum(data, IP_HEADER, 0) != 0)
+	    get16(data + 2) < IP_HEADER ||
+	    plain_checksum(data, IP_HEADER, 0) != 0)
 		return false;
 	payload = get16(data + 2) - (size_t)IP_HEADER;
 	switch (data[9]) {
 	case PROTO_UDP:
 		return payload >= UDP_HEADER && get16(l4 + 4) == payload &&
 		    (get16(l4 + 6) == 0 ||
-			checksum(l4, payload, pseudo_header(data, payload)) ==
-			    0);
+			plain_checksum(
+			    l4, payload, pseudo_header(data, payload)) == 0);
 	case PROTO_ICMP:
 		return icmp_is_sound(l4, payload);
 	default:

@@ -4,8 +4,6 @@
  * content of an ESP packet or a protected IKE message begins with the number of
  * its key, and only a host that holds the key reads on.  The engine does not
  * look there.
- *
- * Addresses are host-order numbers.  Every checksum is added up anew here.
  */
 #ifndef SPINAT_SIM_PACKET_H
 #define SPINAT_SIM_PACKET_H
@@ -14,9 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IP(a, b, c, d)                                                         \
-	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 |      \
-	    (uint32_t)(d))
+#include "tests/wire.h"
 
 enum {
 	IP_HEADER = 20,
@@ -67,13 +63,6 @@ struct ike_header {
 	uint8_t next_payload, version, exchange, flags; /* version: major */
 	uint32_t id;
 };
-
-uint16_t get16(const uint8_t *at);
-uint32_t get32(const uint8_t *at);
-uint64_t get64(const uint8_t *at);
-void put16(uint8_t *at, uint32_t value);
-void put32(uint8_t *at, uint32_t value);
-void put64(uint8_t *at, uint64_t value);
 
 void packet_esp(struct packet *packet, uint32_t from, uint32_t to, uint32_t spi,
     uint32_t sequence, const struct esp_content *content, uint32_t esp_length);

@@ -3,52 +3,6 @@
 
 /* ------------------------------------------------- the bytes of packets */
 
-uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value);
-}
-
-uint16_t plain_checksum(const uint8_t *data, size_t length, uint32_t start)
-{
-	uint32_t sum = start;
-
-	for (size_t i = 0; i < length; i++) {
-		sum += i % 2 == 0 ? (uint32_t)data[i] << 8 : data[i];
-		sum = sum % 0x10000 + sum / 0x10000;
-	}
-	while (sum > 0xffff)
-		sum = sum % 0x10000 + sum / 0x10000;
-	return (uint16_t)(0xffff - sum);
-}
-
-static uint32_t pseudo_header(const uint8_t *ip, size_t length)
-{
-	return get16(ip + 12) + (uint32_t)get16(ip + 14) + get16(ip + 16) +
-	    get16(ip + 18) + ip[9] + (uint32_t)length;
-}
-
-static size_t header_of(const uint8_t *ip)
-{
-	return (ip[0] & 15u) * 4u;
-}
-
 /* Where the checksum of a whole, unfragmented transport lies; 0: nowhere. */
 static size_t checksum_at(const uint8_t *ip)
 {
@@ -103,7 +57,7 @@ static bool transport_is_right(
     const uint8_t *ip, size_t length, size_t at, uint8_t flags)
 {
 	const uint8_t *l4 = ip + header_of(ip);
-	const uint32_t pseudo =
+	const uint64_t pseudo =
 	    ip[9] == PROTO_ICMP ? 0 : pseudo_header(ip, length);
 
 	if (ip[9] == PROTO_UDP && get16(l4 + at) == 0)
@@ -301,32 +255,6 @@ uint16_t destination_port(const struct pkt *pkt)
 uint16_t echo_id(const struct pkt *pkt)
 {
 	return get16(pkt->data + 24);
-}
-
-spinat_be32 wire32(uint32_t host)
-{
-	uint8_t bytes[4];
-	spinat_be32 wire;
-
-	put32(bytes, host);
-	memcpy(&wire, bytes, sizeof wire);
-	return wire;
-}
-
-uint32_t host32(spinat_be32 wire)
-{
-	uint8_t bytes[4];
-
-	memcpy(bytes, &wire, sizeof bytes);
-	return get32(bytes);
-}
-
-uint16_t host16(spinat_be16 wire)
-{
-	uint8_t bytes[2];
-
-	memcpy(bytes, &wire, sizeof bytes);
-	return get16(bytes);
 }
 
 /* ---------------------------------------------------------- the engine */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An engine on a fake clock, used through its public header alone, and packets
- * made by plain code that shares nothing with the engine: every checksum is
- * added up anew, byte by byte.
+ * made by plain code that shares nothing with the engine (wire.h).
  *
  * nat_send() checks what must hold for every packet whatever it is: one verdict
  * with its reason, length kept, bytes beyond the packet untouched, what is not
@@ -15,11 +14,7 @@
 #include "common.h"
 
 #include "spinat/spinat.h"
-
-/** Addresses are host-order numbers in tests. */
-#define IP(a, b, c, d)                                                         \
-	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 |      \
-	    (uint32_t)(d))
+#include "tests/wire.h"
 
 #define PUBLIC    IP(203, 0, 113, 1)
 #define PUBLIC2   IP(203, 0, 113, 2)
@@ -52,13 +47,6 @@ struct pkt {
 };
 
 /* ------------------------------------------------- the bytes of packets */
-
-uint16_t get16(const uint8_t *at);
-uint32_t get32(const uint8_t *at);
-void put16(uint8_t *at, uint32_t value);
-void put32(uint8_t *at, uint32_t value);
-/** RFC 1071, from scratch. */
-uint16_t plain_checksum(const uint8_t *data, size_t length, uint32_t start);
 
 /** The makers begin anew: `pkt` need not be set before. */
 void make_ip(struct pkt *pkt, uint8_t protocol, uint32_t from, uint32_t to,
@@ -156,9 +144,5 @@ void nat_forget(struct nat *nat);
 /** The only flow there is. */
 struct spinat_flow_info nat_only_flow(const struct nat *nat);
 bool nat_is_public(const struct nat *nat, uint32_t address);
-
-spinat_be32 wire32(uint32_t host);
-uint32_t host32(spinat_be32 wire);
-uint16_t host16(spinat_be16 wire);
 
 #endif

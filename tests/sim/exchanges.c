@@ -16,30 +16,17 @@ static void rekey_all(struct world *world, enum spinat_side side)
 		ike_add_child(&world->tunnels[t].end[side], true);
 }
 
-/* Requests of all within a moment, answers in any order. */
-static void interleaved(struct world *world)
-{
-	make_clients(world, 5);
-	be_eager(world);
-	add_pings(world, 100 * MSEC, 1200);
-	bring_up(world);
-	for (int i = 0; i < 3; i++) {
-		rekey_all(world, SPINAT_INSIDE);
-		world_run(world, 10 * SEC);
-	}
-	world_run(world, 120 * SEC);
-	want_all_reached(world);
-	want_pings_answered(world, 1190);
-}
-
-static void gateway_rekeys(struct world *world, unsigned clients)
+/* One side rekeys all in the same moment, three times: requests at once,
+ * answers in any order. */
+static void rekey_at_once(
+    struct world *world, unsigned clients, enum spinat_side side)
 {
 	make_clients(world, clients);
 	be_eager(world);
 	add_pings(world, 100 * MSEC, 1200);
 	bring_up(world);
 	for (int i = 0; i < 3; i++) {
-		rekey_all(world, SPINAT_OUTSIDE);
+		rekey_all(world, side);
 		world_run(world, 10 * SEC);
 	}
 	world_run(world, 120 * SEC);
@@ -47,24 +34,29 @@ static void gateway_rekeys(struct world *world, unsigned clients)
 	want_pings_answered(world, 1190);
 }
 
+static void interleaved(struct world *world)
+{
+	rekey_at_once(world, 5, SPINAT_INSIDE);
+}
+
 static void gateway_rekeys_1(struct world *world)
 {
-	gateway_rekeys(world, 1);
+	rekey_at_once(world, 1, SPINAT_OUTSIDE);
 }
 
 static void gateway_rekeys_2(struct world *world)
 {
-	gateway_rekeys(world, 2);
+	rekey_at_once(world, 2, SPINAT_OUTSIDE);
 }
 
 static void gateway_rekeys_5(struct world *world)
 {
-	gateway_rekeys(world, 5);
+	rekey_at_once(world, 5, SPINAT_OUTSIDE);
 }
 
 static void gateway_rekeys_8(struct world *world)
 {
-	gateway_rekeys(world, 8);
+	rekey_at_once(world, 8, SPINAT_OUTSIDE);
 }
 
 /* Loses the first `script[0]` messages of IKE exchange `script[1]` that come

@@ -2,15 +2,22 @@
 /* Tunnels that come up, alone and together. */
 #include "scenario.h"
 
+/* All start `within`, ping both ways every second, and lose none. */
+static void ping_all(
+    struct world *world, uint32_t pings, spinat_time within, spinat_time span)
+{
+	add_pings(world, SEC, pings);
+	start_all(world, within);
+	world_run(world, span);
+	want_all_up(world);
+	want_all_reached(world);
+	want_pings_answered(world, pings);
+}
+
 static void one_client(struct world *world)
 {
 	make_clients(world, 1);
-	add_pings(world, SEC, 20);
-	start_all(world, SEC);
-	world_run(world, 60 * SEC);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, 20);
+	ping_all(world, 20, SEC, 60 * SEC);
 }
 
 static void one_client_lossy(struct world *world)
@@ -31,12 +38,7 @@ static void gateways_of_their_own(struct world *world)
 	for (unsigned i = 0; i < 5; i++)
 		world_add_tunnel(world, world_add_client(world),
 		    world_add_gateway(world), (uint8_t)(1 + i % 2));
-	add_pings(world, SEC, 20);
-	start_all(world, SEC);
-	world_run(world, 60 * SEC);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, 20);
+	ping_all(world, 20, SEC, 60 * SEC);
 }
 
 static void one_client_many_gateways(struct world *world)
@@ -46,24 +48,14 @@ static void one_client_many_gateways(struct world *world)
 	for (unsigned i = 0; i < 5; i++)
 		world_add_tunnel(world, client, world_add_gateway(world),
 		    (uint8_t)(1 + i % 2));
-	add_pings(world, SEC, 20);
-	start_all(world, SEC);
-	world_run(world, 60 * SEC);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, 20);
+	ping_all(world, 20, SEC, 60 * SEC);
 }
 
 static void start_together(
     struct world *world, unsigned clients, spinat_time within)
 {
 	make_clients(world, clients);
-	add_pings(world, SEC, 60);
-	start_all(world, within);
-	world_run(world, 120 * SEC);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, 60);
+	ping_all(world, 60, within, 120 * SEC);
 }
 
 static void start_2(struct world *world)
@@ -131,12 +123,7 @@ static void transfers(struct world *world)
 static void one_after_another(struct world *world)
 {
 	make_clients(world, 8);
-	add_pings(world, SEC, 60);
-	start_all(world, 300 * SEC);
-	world_run(world, 400 * SEC);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, 60);
+	ping_all(world, 60, 300 * SEC, 400 * SEC);
 }
 
 const struct scenario setup_scenarios[] = {

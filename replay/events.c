@@ -17,9 +17,7 @@
 #include "replay/output.h"
 
 struct events {
-	FILE *file;
-	char *path;
-	int failure;
+	struct output output;
 };
 
 /* A line under construction. */
@@ -32,21 +30,14 @@ struct line {
 int events_create(struct events **events, const char *path, struct error *error)
 {
 	struct events *made = calloc(1, sizeof(*made));
-	char *copy = strdup(path);
+	int code;
 
-	if (made == NULL || copy == NULL) {
-		free(made);
-		free(copy);
+	if (made == NULL)
 		return error_set(error, -ENOMEM, "%s: out of memory", path);
-	}
-	made->path = copy;
-	made->file = fopen(path, "w");
-	if (made->file == NULL) {
-		int code = -errno;
+	code = output_open(&made->output, path, error);
+	if (code != 0) {
 		free(made);
-		free(copy);
-		return error_set(error, code, "%s: cannot be written: %s", path,
-		    strerror(-code));
+		return code;
 	}
 	*events = made;
 	return 0;
@@ -58,8 +49,7 @@ int events_finish(struct events *events, struct error *error)
 
 	if (events == NULL)
 		return 0;
-	code = output_close(events->file, events->path, events->failure, error);
-	free(events->path);
+	code = output_close(&events->output, error);
 	free(events);
 	return code;
 }
@@ -319,11 +309,11 @@ void events_write(struct events *events, const struct replay_clock *clock,
 		break;
 	}
 	if (line.failed)
-		events->failure = -ENOMEM;
-	else if (events->failure == 0 &&
-	    (json_dump_callback(line.root, dump, events->file,
+		events->output.failure = -ENOMEM;
+	else if (events->output.failure == 0 &&
+	    (json_dump_callback(line.root, dump, events->output.file,
 		 JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) != 0 ||
-		fputc('\n', events->file) == EOF))
-		events->failure = errno != 0 ? -errno : -EIO;
+		fputc('\n', events->output.file) == EOF))
+		events->output.failure = errno != 0 ? -errno : -EIO;
 	json_decref(line.root);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The end of a file that was written: what could not be written is told here.
+ * A file that is written: what could not be opened or written is told here.
  */
 #ifndef SPINAT_REPLAY_OUTPUT_H
 #define SPINAT_REPLAY_OUTPUT_H
@@ -9,9 +9,16 @@
 
 #include "conf/error.h"
 
-/** Closes `file`.  `failure` is the first -errno of writing to it, or 0; if
- * that or the closing failed, -errno with `path` in the message. */
-int output_close(
-    FILE *file, const char *path, int failure, struct error *error);
+struct output {
+	FILE *file;
+	char *path;
+	int failure; /* of writing: the first one, -errno; the writer sets it */
+};
+
+/** Makes `path` anew, or says why not; then there is nothing to close. */
+int output_open(struct output *output, const char *path, struct error *error);
+/** Closes it.  If writing or closing failed: -errno, with its path in the
+ * message. */
+int output_close(struct output *output, struct error *error);
 
 #endif

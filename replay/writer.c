@@ -21,9 +21,7 @@
 #define NS_PER_SEC        INT64_C(1000000000)
 
 struct capture_writer {
-	FILE *file;
-	char *path;
-	int failure; /* the first one, -errno */
+	struct output output;
 	uint64_t count;
 };
 
@@ -35,10 +33,10 @@ static void put32(uint8_t *to, uint32_t value)
 
 static void put(struct capture_writer *writer, const void *bytes, size_t length)
 {
-	if (writer->failure != 0 || length == 0)
+	if (writer->output.failure != 0 || length == 0)
 		return;
-	if (fwrite(bytes, 1, length, writer->file) != length)
-		writer->failure = errno != 0 ? -errno : -EIO;
+	if (fwrite(bytes, 1, length, writer->output.file) != length)
+		writer->output.failure = errno != 0 ? -errno : -EIO;
 }
 
 bool capture_same_file(const char *one, const char *other)
@@ -57,22 +55,15 @@ int capture_create(
     struct capture_writer **writer, const char *path, struct error *error)
 {
 	struct capture_writer *made = calloc(1, sizeof(*made));
-	char *copy = strdup(path);
 	uint8_t header[24] = {0};
+	int code;
 
-	if (made == NULL || copy == NULL) {
-		free(made);
-		free(copy);
+	if (made == NULL)
 		return error_set(error, -ENOMEM, "%s: out of memory", path);
-	}
-	made->path = copy;
-	made->file = fopen(path, "wb");
-	if (made->file == NULL) {
-		int code = -errno;
+	code = output_open(&made->output, path, error);
+	if (code != 0) {
 		free(made);
-		free(copy);
-		return error_set(error, code, "%s: cannot be written: %s", path,
-		    strerror(-code));
+		return code;
 	}
 	put32(header, MAGIC_NANOSECONDS);
 	put32(header + 4, VERSION_MINOR << 16 | VERSION_MAJOR);
@@ -111,8 +102,7 @@ int capture_finish(struct capture_writer *writer, struct error *error)
 
 	if (writer == NULL)
 		return 0;
-	code = output_close(writer->file, writer->path, writer->failure, error);
-	free(writer->path);
+	code = output_close(&writer->output, error);
 	free(writer);
 	return code;
 }

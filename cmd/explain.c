@@ -5,10 +5,10 @@
  */
 #include "cmd/explain.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/call.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "conf/conf.h"
@@ -16,9 +16,8 @@
 
 #define EXIT_USAGE 2
 
-struct call {
-	const char *socket;
-	bool json, help;
+struct question {
+	struct call call;
 	struct explanation got;
 };
 
@@ -41,25 +40,17 @@ static void print_usage(FILE *out)
 	    CONF_DEFAULT_SOCKET);
 }
 
-static bool set_option(struct call *call, int option, const char *value)
+/* It has no options of its own. */
+static bool refuse_option(void *context, int option, const char *value)
 {
-	switch (option) {
-	case 's':
-		call->socket = value;
-		return true;
-	case 'j':
-		call->json = true;
-		return true;
-	case 'h':
-		call->help = true;
-		return true;
-	default:
-		print_usage(stderr);
-		return false;
-	}
+	(void)context;
+	(void)option;
+	(void)value;
+	print_usage(stderr);
+	return false;
 }
 
-static bool set_subject(struct call *call, int argc, char **words)
+static bool set_subject(struct question *question, int argc, char **words)
 {
 	spinat_be32 value;
 
@@ -67,9 +58,9 @@ static bool set_subject(struct call *call, int argc, char **words)
 		print_usage(stderr);
 		return false;
 	}
-	call->got.of = words[0];
-	call->got.is_spi = text_to_spi(words[0], &value);
-	if (call->got.is_spi || text_to_address(words[0], &value))
+	question->got.of = words[0];
+	question->got.is_spi = text_to_spi(words[0], &value);
+	if (question->got.is_spi || text_to_address(words[0], &value))
 		return true;
 	fprintf(stderr,
 	    "spinat: explain wants the IPv4 address of an inside host or a "
@@ -78,23 +69,16 @@ static bool set_subject(struct call *call, int argc, char **words)
 	return false;
 }
 
-static bool read_call(struct call *call, int argc, char **argv)
+static bool read_question(struct question *question, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"socket", required_argument, NULL, 's'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
-	};
-	static char name[] = "spinat explain"; /* for getopt's own messages */
-	int option;
+	    CALL_OPTIONS, {NULL, 0, NULL, 0}};
+	static char name[] = "spinat explain";
 
-	argv[0] = name;
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "s:jh", options, NULL)) != -1)
-		if (!set_option(call, option, optarg))
-			return false;
-	return call->help || set_subject(call, argc - optind, argv + optind);
+	return call_read(&question->call, argc, argv, name, options,
+		   refuse_option, NULL) &&
+	    (question->call.help ||
+		set_subject(question, argc - optind, argv + optind));
 }
 
 static void take_line(void *context, const char *kind, json_t *value)
@@ -141,9 +125,9 @@ static int say_unknown(const struct explanation *got)
 	return 1;
 }
 
-static int explain(struct call *call)
+static int explain(struct question *question)
 {
-	struct explanation *got = &call->got;
+	struct explanation *got = &question->got;
 	json_t *request = json_pack("{s:s}", "explain", got->of);
 	int result;
 
@@ -151,8 +135,8 @@ static int explain(struct call *call)
 	got->ikes = json_array();
 	got->spis = json_array();
 	got->claims = json_array();
-	result = client_ask(call->socket, request, take_line, got);
-	if (result == 0 && call->json)
+	result = client_ask(question->call.socket, request, take_line, got);
+	if (result == 0 && question->call.json)
 		result = print_json(got);
 	else if (result == 0)
 		result = explain_print(got);
@@ -169,12 +153,12 @@ static int explain(struct call *call)
 
 int cmd_explain(int argc, char **argv)
 {
-	struct call call = {.socket = CONF_DEFAULT_SOCKET};
+	struct question question = {.call.socket = CONF_DEFAULT_SOCKET};
 
-	if (!read_call(&call, argc, argv))
+	if (!read_question(&question, argc, argv))
 		return EXIT_USAGE;
-	if (!call.help)
-		return explain(&call);
+	if (!question.call.help)
+		return explain(&question);
 	print_usage(stdout);
 	return 0;
 }

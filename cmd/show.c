@@ -5,11 +5,11 @@
 #include "cmd/show.h"
 
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/call.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "conf/conf.h"
@@ -100,9 +100,23 @@ int show_list_end(struct show_list *list)
 	return 0;
 }
 
+static int print_table(
+    const struct show_table *described, json_t *const *rows, size_t count)
+{
+	struct table *table = table_new(described->columns, described->count);
+	int result;
+
+	if (!table)
+		return 1;
+	for (size_t i = 0; i < count; i++)
+		described->add(table, rows[i]);
+	result = table_print(table, stdout);
+	table_free(table);
+	return result;
+}
+
 int show_rows(json_t **rows, size_t count, bool json,
-    int (*compare)(const void *, const void *),
-    int (*print)(json_t *const *rows, size_t count))
+    int (*compare)(const void *, const void *), const struct show_table *table)
 {
 	struct show_list list = {0};
 	int result;
@@ -115,7 +129,7 @@ int show_rows(json_t **rows, size_t count, bool json,
 			show_list_add(&list, rows[i]);
 		result = show_list_end(&list);
 	} else {
-		result = print(rows, count);
+		result = print_table(table, rows, count);
 	}
 	free(rows);
 	return result;
@@ -123,9 +137,8 @@ int show_rows(json_t **rows, size_t count, bool json,
 
 /* ------------------------------------------------------------- the call */
 
-struct call {
-	const char *socket;
-	bool json, help;
+struct question {
+	struct call call;
 	json_t *request;
 	const struct view *view;
 };
@@ -179,33 +192,26 @@ static bool set_protocol(json_t *request, const char *text)
 	return false;
 }
 
-static bool set_option(struct call *call, int option, const char *value)
+static bool set_option(void *context, int option, const char *value)
 {
+	json_t *request = context;
+
 	switch (option) {
-	case 's':
-		call->socket = value;
-		return true;
-	case 'j':
-		call->json = true;
-		return true;
-	case 'h':
-		call->help = true;
-		return true;
 	case 'i':
-		return set_address(call->request, "inside", value);
+		return set_address(request, "inside", value);
 	case 'r':
-		return set_address(call->request, "remote", value);
+		return set_address(request, "remote", value);
 	case 'p':
-		return set_protocol(call->request, value);
+		return set_protocol(request, value);
 	case 'n':
-		return set_limit(call->request, value);
+		return set_limit(request, value);
 	default:
 		print_usage(stderr);
 		return false;
 	}
 }
 
-static bool set_view(struct call *call, int argc, char **words)
+static bool set_view(struct question *question, int argc, char **words)
 {
 	if (argc != 1) {
 		print_usage(stderr);
@@ -213,45 +219,40 @@ static bool set_view(struct call *call, int argc, char **words)
 	}
 	for (size_t i = 0; i < VIEW_COUNT; i++)
 		if (strcmp(views[i]->name, words[0]) == 0)
-			call->view = views[i];
-	if (!call->view) {
+			question->view = views[i];
+	if (!question->view) {
 		fprintf(stderr,
 		    "spinat: show has no \"%s\", but flows, ipsec, ike and "
 		    "stats\n",
 		    words[0]);
 		return false;
 	}
-	if (call->view != &view_flows &&
-	    (json_object_get(call->request, "protocol") ||
-		json_object_get(call->request, "limit"))) {
+	if (question->view != &view_flows &&
+	    (json_object_get(question->request, "protocol") ||
+		json_object_get(question->request, "limit"))) {
 		fprintf(stderr,
 		    "spinat: --protocol and --limit are for show flows\n");
 		return false;
 	}
-	return set_text(call->request, "show", words[0]);
+	return set_text(question->request, "show", words[0]);
 }
 
-static bool read_call(struct call *call, int argc, char **argv)
+static bool read_question(struct question *question, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"socket", required_argument, NULL, 's'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},
+	    CALL_OPTIONS,
 	    {"inside", required_argument, NULL, 'i'},
 	    {"remote", required_argument, NULL, 'r'},
 	    {"protocol", required_argument, NULL, 'p'},
 	    {"limit", required_argument, NULL, 'n'},
 	    {NULL, 0, NULL, 0},
 	};
-	static char name[] = "spinat show"; /* for getopt's own messages */
-	int option;
+	static char name[] = "spinat show";
 
-	argv[0] = name;
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "s:jh", options, NULL)) != -1)
-		if (!set_option(call, option, optarg))
-			return false;
-	return call->help || set_view(call, argc - optind, argv + optind);
+	return call_read(&question->call, argc, argv, name, options, set_option,
+		   question->request) &&
+	    (question->call.help ||
+		set_view(question, argc - optind, argv + optind));
 }
 
 /** What stands between the answer and the view: how much of it came. */
@@ -269,38 +270,39 @@ static void take_line(void *context, const char *kind, json_t *value)
 	taking->view->take(taking->state, kind, value);
 }
 
-static int show(const struct call *call)
+static int show(const struct question *question)
 {
-	struct taking taking = {
-	    .view = call->view, .state = call->view->open(call->json)};
+	struct taking taking = {.view = question->view,
+	    .state = question->view->open(question->call.json)};
 	int result;
 
 	if (!taking.state) {
 		fprintf(stderr, "spinat: out of memory\n");
 		return 1;
 	}
-	result = client_ask(call->socket, call->request, take_line, &taking);
+	result = client_ask(
+	    question->call.socket, question->request, take_line, &taking);
 	/* What came before a fault is worth printing too. */
 	if (result == 0 || taking.lines)
-		result |= call->view->print(taking.state);
-	call->view->close(taking.state);
+		result |= question->view->print(taking.state);
+	question->view->close(taking.state);
 	return result;
 }
 
 int cmd_show(int argc, char **argv)
 {
-	struct call call = {
-	    .socket = CONF_DEFAULT_SOCKET, .request = json_object()};
+	struct question question = {
+	    .call.socket = CONF_DEFAULT_SOCKET, .request = json_object()};
 	int result = EXIT_USAGE;
 
-	if (read_call(&call, argc, argv)) {
-		if (call.help) {
+	if (read_question(&question, argc, argv)) {
+		if (question.call.help) {
 			print_usage(stdout);
 			result = 0;
 		} else {
-			result = show(&call);
+			result = show(&question);
 		}
 	}
-	json_decref(call.request);
+	json_decref(question.request);
 	return result;
 }

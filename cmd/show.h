@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/table.h"
+
 struct view {
 	const char *name;
 	/** NULL: no memory. */
@@ -44,11 +46,17 @@ struct show_list {
 void show_list_add(struct show_list *list, const json_t *value);
 int show_list_end(struct show_list *list);
 
+/** A table for people, each row filled by `add`. */
+struct show_table {
+	const struct table_column *columns;
+	size_t count;
+	void (*add)(struct table *table, const json_t *row);
+};
+
 /** Prints rows sorted by `compare` (as qsort's, of json_t *): as a JSON array,
- * or by `print`.  The array is freed; NULL means that there was no memory.
+ * or as `table`.  The array is freed; NULL means that there was no memory.
  * An exit code. */
 int show_rows(json_t **rows, size_t count, bool json,
-    int (*compare)(const void *, const void *),
-    int (*print)(json_t *const *rows, size_t count));
+    int (*compare)(const void *, const void *), const struct show_table *table);
 
 #endif

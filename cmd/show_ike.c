@@ -7,7 +7,6 @@
 
 #include "cmd/human.h"
 #include "cmd/show.h"
-#include "cmd/table.h"
 
 struct ikes {
 	bool json;
@@ -72,25 +71,14 @@ static void add_row(struct table *table, const json_t *ike)
 	    human_count(text, show_count(ike, "packets", "outside")));
 }
 
-static int print_table(json_t *const *sorted, size_t count)
-{
-	static const struct table_column columns[] = {{"INSIDE", false},
-	    {"REMOTE", false}, {"PUBLIC", false},
-	    {"COOKIES (INITIATOR:RESPONDER)", false}, {"IKE", false},
-	    {"STARTED BY", false}, {"STATE", false}, {"AGE", true},
-	    {"IDLE", true}, {"OUT", true}, {"IN", true}};
-	struct table *table =
-	    table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	int result;
+static const struct table_column columns[] = {{"INSIDE", false},
+    {"REMOTE", false}, {"PUBLIC", false},
+    {"COOKIES (INITIATOR:RESPONDER)", false}, {"IKE", false},
+    {"STARTED BY", false}, {"STATE", false}, {"AGE", true}, {"IDLE", true},
+    {"OUT", true}, {"IN", true}};
 
-	if (!table)
-		return 1;
-	for (size_t i = 0; i < count; i++)
-		add_row(table, sorted[i]);
-	result = table_print(table, stdout);
-	table_free(table);
-	return result;
-}
+static const struct show_table layout = {
+    columns, sizeof(columns) / sizeof(columns[0]), add_row};
 
 static int print_ikes(void *view)
 {
@@ -100,7 +88,7 @@ static int print_ikes(void *view)
 
 	for (size_t i = 0; rows && i < count; i++)
 		rows[i] = json_array_get(ikes->list, i);
-	return show_rows(rows, count, ikes->json, compare, print_table);
+	return show_rows(rows, count, ikes->json, compare, &layout);
 }
 
 static void close_ikes(void *view)

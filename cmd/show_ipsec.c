@@ -13,7 +13,6 @@
 
 #include "cmd/human.h"
 #include "cmd/show.h"
-#include "cmd/table.h"
 
 struct ipsec {
 	bool json, failed;
@@ -208,25 +207,13 @@ static void add_peer(struct table *table, const json_t *peer)
 	note_spis(table, spis, "esp-in");
 }
 
-static int print_table(json_t *const *sorted, size_t count)
-{
-	static const struct table_column columns[] = {{"INSIDE", false},
-	    {"REMOTE", false}, {"PUBLIC", false}, {"CANDIDATE", false},
-	    {"STATE", false}, {"AGE", true}, {"IDLE", true}, {"ESP OUT", true},
-	    {"BYTES", true}, {"ESP IN", true}, {"BYTES", true},
-	    {"COPIES", true}};
-	struct table *table =
-	    table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	int result;
+static const struct table_column columns[] = {{"INSIDE", false},
+    {"REMOTE", false}, {"PUBLIC", false}, {"CANDIDATE", false},
+    {"STATE", false}, {"AGE", true}, {"IDLE", true}, {"ESP OUT", true},
+    {"BYTES", true}, {"ESP IN", true}, {"BYTES", true}, {"COPIES", true}};
 
-	if (!table)
-		return 1;
-	for (size_t i = 0; i < count; i++)
-		add_peer(table, sorted[i]);
-	result = table_print(table, stdout);
-	table_free(table);
-	return result;
-}
+static const struct show_table layout = {
+    columns, sizeof(columns) / sizeof(columns[0]), add_peer};
 
 static int print_ipsec(void *view)
 {
@@ -240,7 +227,7 @@ static int print_ipsec(void *view)
 	for (void *i = json_object_iter(ipsec->peers); rows && i;
 	     i = json_object_iter_next(ipsec->peers, i))
 		rows[used++] = json_object_iter_value(i);
-	return show_rows(rows, used, ipsec->json, compare, print_table);
+	return show_rows(rows, used, ipsec->json, compare, &layout);
 }
 
 static void close_ipsec(void *view)

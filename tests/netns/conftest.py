@@ -11,6 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from esp_host import EspHost  # noqa: E402
+
 from lab import need  # noqa: E402
 from lab.cleanup import cleanup  # noqa: E402
 from lab.masquerade import Masquerade  # noqa: E402
@@ -30,6 +32,15 @@ def topology() -> Iterator[Topology]:
     cleanup()
     with Run() as run:
         yield Topology(run, "netns")
+
+
+@pytest.fixture
+def peers(topology: Topology) -> Iterator[dict[str, EspHost]]:
+    """An ESP end point on each IPsec host."""
+    hosts = {role: EspHost(topology, role) for role in ("c1", "c2", "g1", "g2")}
+    yield hosts
+    for host in hosts.values():
+        host.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from typing import Any
 from scapy.layers.inet import IP
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
 
+from lab.probes import ping_from as ping
 from lab.topology import HOSTS, Topology
 
 TUNSETIFF = 0x400454CA
@@ -42,6 +43,11 @@ def security_association(
         auth_key=auth_key,
         tunnel_header=IP(src=source, dst=target),
     )
+
+
+def address(role: str) -> str:
+    """A host's outer address."""
+    return HOSTS[role].address
 
 
 class EspHost:
@@ -128,3 +134,10 @@ def connect(
     """A pair of SAs between an inside host, seen as `public`, and an outside one; `spi_out` is that towards outside."""
     inside.add(outside, outside.host.address, spi_out, spi_in, suite)
     outside.add(inside, public, spi_in, spi_out, suite)
+
+
+def speak_first(topology: Topology, peers: dict[str, EspHost], public: str) -> None:
+    """g1 pings c1: the first ESP between them that there ever was, and c2 gets none of it."""
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    assert ping(topology["g1"], "10.1.0.1") == 3
+    assert peers["c2"].seen["unknown-spi"] == 0

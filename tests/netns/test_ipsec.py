@@ -12,7 +12,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Start
-from esp_host import CBC, GCM, EspHost, connect
+from esp_host import CBC, GCM, EspHost, address, connect, speak_first
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 from wire import watch, wrong_checksums
@@ -22,20 +22,7 @@ from lab.connections import Conn
 from lab.pluto import Pluto
 from lab.probes import ping_from as ping
 from lab.spinatd import Spinatd
-from lab.topology import HOSTS, Topology
-
-
-def address(role: str) -> str:
-    return HOSTS[role].address
-
-
-@pytest.fixture
-def peers(topology: Topology) -> Iterator[dict[str, EspHost]]:
-    """An ESP end point on each IPsec host."""
-    hosts = {role: EspHost(topology, role) for role in ("c1", "c2", "g1", "g2")}
-    yield hosts
-    for host in hosts.values():
-        host.close()
+from lab.topology import Topology
 
 
 @pytest.fixture(scope="session")
@@ -149,9 +136,7 @@ def test_gateway_speaks_first_after_ike(
     """The gateway's ESP is the first ESP there ever was: only IKE told the NAT whose it is."""
     with ike(pluto, Conn("c1", "g1", "v2")) as said:
         assert "authenticated" in said[0], said
-        connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
-        assert ping(topology["g1"], "10.1.0.1") == 3
-        assert peers["c2"].seen["unknown-spi"] == 0
+        speak_first(topology, peers, public)
 
 
 def test_nobody_gets_unknown_spis_without_ike(

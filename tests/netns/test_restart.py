@@ -11,10 +11,9 @@ from typing import Callable, Iterator
 
 import pytest
 from conftest import Start
-from esp_host import EspHost, connect
+from esp_host import EspHost, address, connect, speak_first
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
-from test_ipsec import address
 from wire import watch, wrong_checksums
 
 from lab.probes import ping_from as ping
@@ -40,15 +39,6 @@ def crash_and_start(spinat: Spinatd) -> None:
 @pytest.fixture(params=[stop_and_start, crash_and_start], ids=["stop", "crash"])
 def restart(request: pytest.FixtureRequest) -> Restart:
     return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def peers(topology: Topology) -> Iterator[dict[str, EspHost]]:
-    """An ESP end point on each IPsec host."""
-    hosts = {role: EspHost(topology, role) for role in ("c1", "c2", "g1", "g2")}
-    yield hosts
-    for host in hosts.values():
-        host.close()
 
 
 class IkeEnd:
@@ -162,9 +152,7 @@ def test_ike_and_new_spis_after_a_restart(
     assert "tunnels back: 1 (IKE SAs: 1, SPIs out: 0, in: 0)" in spinat.said()
     sent = ike["g1"].send(public, b"client-1", b"gateway1", 37, 0x00)
     assert ike["c1"].receive() == sent
-    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
-    assert ping(topology["g1"], "10.1.0.1") == 3
-    assert peers["c2"].seen["unknown-spi"] == 0
+    speak_first(topology, peers, public)
 
 
 def test_restart_after_restart(

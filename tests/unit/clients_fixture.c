@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "clients_fixture.h"
+
+uint64_t cookie_of(uint32_t inside)
+{
+	return 0x1000000000000000 + inside;
+}
+
+struct ike protected_of(
+    uint32_t inside, uint8_t exchange, uint8_t flags, uint32_t message_id)
+{
+	return (struct ike){.initiator = cookie_of(inside),
+	    .responder = cookie_of(inside) + 0x1000,
+	    .version = 2,
+	    .exchange = exchange,
+	    .flags = flags,
+	    .next_payload = 46,
+	    .message_id = message_id,
+	    .padding = 100};
+}
+
+void ike_out(struct nat *nat, uint32_t inside, struct ike ike)
+{
+	struct pkt pkt;
+
+	make_ike(&pkt, inside, REMOTE1, &ike);
+	nat_cross(nat, SPINAT_INSIDE, &pkt);
+}
+
+uint64_t ike_in(struct nat *nat, struct ike ike)
+{
+	struct pkt pkt;
+
+	make_ike(&pkt, REMOTE1, PUBLIC, &ike);
+	return nat_reach(nat, &pkt);
+}
+
+void exchange(
+    struct nat *nat, uint32_t inside, uint8_t kind, uint32_t message_id)
+{
+	ike_out(nat, inside, protected_of(inside, kind, INITIATOR, message_id));
+	nat_wait(nat, 0.01);
+	assert_int_equal(
+	    ike_in(nat, protected_of(inside, kind, RESPONSE, message_id)),
+	    HOST(inside));
+}
+
+struct ike initial(uint64_t cookie)
+{
+	return (struct ike){.initiator = cookie,
+	    .version = 2,
+	    .exchange = 34,
+	    .flags = INITIATOR,
+	    .next_payload = 33,
+	    .padding = 100};
+}
+
+struct ike rekeyed(uint8_t flags)
+{
+	struct ike ike = protected_of(A, INFORMATIONAL, flags, 0);
+
+	ike.initiator = 0xaaaaaaaa;
+	ike.responder = 0xbbbbbbbb;
+	return ike;
+}
+
+uint32_t only_host(uint64_t hosts)
+{
+	assert_int_equal(__builtin_popcountll(hosts), 1);
+	return IP(10, 0, 0, __builtin_ctzll(hosts));
+}
+
+void establish(struct nat *nat, uint32_t inside)
+{
+	struct ike ike = initial(cookie_of(inside));
+
+	ike_out(nat, inside, ike);
+	ike.responder = cookie_of(inside) + 0x1000;
+	ike.flags = RESPONSE;
+	assert_int_equal(ike_in(nat, ike), HOST(inside));
+	exchange(nat, inside, AUTH, 1);
+}
+
+uint64_t esp_in(struct nat *nat, uint32_t spi, uint32_t sequence)
+{
+	struct pkt pkt;
+
+	make_esp(&pkt, REMOTE1, PUBLIC, spi, sequence);
+	return nat_reach(nat, &pkt);
+}
+
+uint32_t leader(struct nat *nat, uint32_t spi, uint32_t sequence)
+{
+	struct pkt pkt;
+
+	make_esp(&pkt, REMOTE1, PUBLIC, spi, sequence);
+	assert_int_not_equal(nat_reach(nat, &pkt), 0);
+	return destination_of(&pkt);
+}
+
+void esp_out(struct nat *nat, uint32_t inside, uint32_t spi, uint32_t sequence)
+{
+	struct pkt pkt;
+
+	make_esp(&pkt, inside, REMOTE1, spi, sequence);
+	nat_cross(nat, SPINAT_INSIDE, &pkt);
+}
+
+struct spinat_flow_info flow_of(const struct nat *nat, uint32_t spi)
+{
+	struct spinat_flow_info info;
+	uint32_t cursor = 0;
+
+	while (
+	    spinat_next_flow(nat->engine, &cursor, &info) == SPINAT_WALK_FOUND)
+		if (info.kind == SPINAT_FLOW_ESP_IN && host32(info.spi) == spi)
+			return info;
+	return (struct spinat_flow_info){.state = "gone"};
+}
+
+void assert_state(
+    const struct nat *nat, uint32_t spi, const char *state, uint32_t inside)
+{
+	const struct spinat_flow_info info = flow_of(nat, spi);
+
+	assert_string_equal(info.state, state);
+	assert_int_equal(host32(info.inside.address), inside);
+}
+
+void converse(struct nat *nat, uint32_t owner, uint32_t spi, uint32_t *sequence)
+{
+	uint64_t random = spi;
+
+	for (unsigned i = 0; i < 60; i++) {
+		assert_true(esp_in(nat, spi, ++*sequence) & HOST(owner));
+		nat_wait(nat, 0.002);
+		esp_out(nat, owner, ~spi, *sequence);
+		nat_wait(nat, 0.02 + 0.001 * test_below(&random, 700));
+		if (strcmp(flow_of(nat, spi).state, "confirmed") == 0)
+			return;
+	}
+	fail_msg("%x is %s after 60 answers", spi, flow_of(nat, spi).state);
+}
+
+struct nat *start(unsigned clients)
+{
+	struct nat *nat = nat_start_default();
+
+	for (uint32_t n = 1; n <= clients; n++) {
+		uint32_t sequence = 0;
+		establish(nat, IP(10, 0, 0, n));
+		converse(nat, IP(10, 0, 0, n), 0x1000 + n, &sequence);
+		assert_state(nat, 0x1000 + n, "confirmed", IP(10, 0, 0, n));
+		nat_wait(nat, 10);
+	}
+	nat_wait(nat, 100);
+	nat_forget(nat);
+	return nat;
+}
+
+void make_notify(struct pkt *pkt, uint32_t inside, uint8_t version,
+    uint8_t type, uint64_t initiator, uint64_t responder, const uint32_t *spi)
+{
+	const size_t doi = version == 1 ? 4 : 0;
+	const struct ike ike = {
+	    .initiator = initiator,
+	    .responder = responder,
+	    .version = version,
+	    .exchange = version == 1 ? 5 : INFORMATIONAL,
+	    .next_payload = version == 1 ? 11 : 41,
+	    .flags = version == 1 ? 0 : RESPONSE,
+	    .padding = (uint16_t)(8 + doi + (spi == NULL ? 0 : 4)),
+	};
+	uint8_t bytes[100];
+	const size_t length = ike_bytes(&ike, bytes);
+	uint8_t *notify = bytes + 28;
+
+	memset(notify, 0, length - 28);
+	notify[3] = (uint8_t)(length - 28);
+	notify[4 + doi] = 3;
+	notify[5 + doi] = spi == NULL ? 0 : 4;
+	notify[7 + doi] = type;
+	if (spi != NULL)
+		put32(notify + 8 + doi, *spi);
+	make_udp(pkt, inside, 500, REMOTE1, 500, bytes, length);
+}
+
+void provoked(struct nat *nat, struct pkt *pkt)
+{
+	nat_expect(
+	    nat, SPINAT_INSIDE, pkt, SPINAT_DROPPED, SPINAT_REASON_PROVOKED);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Several clients of one gateway, REMOTE1: IKE up to a child SA, exchanges, ESP
+ * each way, and conversations that tell whose an SPI is.
+ */
+#ifndef SPINAT_TESTS_CLIENTS_FIXTURE_H
+#define SPINAT_TESTS_CLIENTS_FIXTURE_H
+
+#include "nat_fixture.h"
+
+#define A INSIDE1
+#define B INSIDE2
+#define C INSIDE3
+
+enum {
+	INFORMATIONAL = 37,
+	CHILD = 36,
+	AUTH = 35,
+	INITIATOR = 8,
+	RESPONSE = 32
+};
+
+uint64_t cookie_of(uint32_t inside);
+struct ike protected_of(
+    uint32_t inside, uint8_t exchange, uint8_t flags, uint32_t message_id);
+void ike_out(struct nat *nat, uint32_t inside, struct ike ike);
+/** Which hosts got it. */
+uint64_t ike_in(struct nat *nat, struct ike ike);
+/** One that is answered. */
+void exchange(
+    struct nat *nat, uint32_t inside, uint8_t kind, uint32_t message_id);
+/** The first message of an IKE SA. */
+struct ike initial(uint64_t cookie);
+/** IKE of cookies that were never seen. */
+struct ike rekeyed(uint8_t flags);
+/** Of those that got it, the only one. */
+uint32_t only_host(uint64_t hosts);
+/** IKE up to its first child SA. */
+void establish(struct nat *nat, uint32_t inside);
+/** Which hosts got it, as nat_reach() says. */
+uint64_t esp_in(struct nat *nat, uint32_t spi, uint32_t sequence);
+/** ... and which host leads: gets the packet itself. */
+uint32_t leader(struct nat *nat, uint32_t spi, uint32_t sequence);
+void esp_out(struct nat *nat, uint32_t inside, uint32_t spi, uint32_t sequence);
+/** An inbound SPI; its state is "gone" if there is none. */
+struct spinat_flow_info flow_of(const struct nat *nat, uint32_t spi);
+void assert_state(
+    const struct nat *nat, uint32_t spi, const char *state, uint32_t inside);
+/** The owner answers what it gets, at irregular times, until that is known. */
+void converse(
+    struct nat *nat, uint32_t owner, uint32_t spi, uint32_t *sequence);
+/** Tunnels of so many clients, 10.0.0.1 and on, each in use: SPI 0x1000 + n. */
+struct nat *start(unsigned clients);
+/** A notification in clear: RFC 2408 3.14, RFC 7296 3.10. */
+void make_notify(struct pkt *pkt, uint32_t inside, uint8_t version,
+    uint8_t type, uint64_t initiator, uint64_t responder, const uint32_t *spi);
+/** Sends what must stay here, since a copy provoked it. */
+void provoked(struct nat *nat, struct pkt *pkt);
+
+#endif

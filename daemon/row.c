@@ -18,9 +18,10 @@ enum shape {
 	SHAPE_BOOL,
 	SHAPE_U32,
 	SHAPE_U64,
-	SHAPE_BE32,  /* in host order */
-	SHAPE_SPAN,  /* NULL: SPINAT_NEVER */
-	SHAPE_COOKIE /* eight bytes */
+	SHAPE_BE32,   /* in host order */
+	SHAPE_SPAN,   /* NULL: SPINAT_NEVER */
+	SHAPE_COOKIE, /* eight bytes */
+	SHAPE_OWNERS  /* four bytes each, those that are not zero */
 };
 
 #define MEMBER(name) offsetof(struct spinat_memo, name)
@@ -29,40 +30,46 @@ static const struct column {
 	const char *name;
 	enum shape shape;
 	size_t offset;
+	int since; /* the first version that has it */
 } columns[] = {
-    {"kind", SHAPE_U8, MEMBER(kind)},
-    {"state", SHAPE_U8, MEMBER(state)},
-    {"hairpin", SHAPE_BOOL, MEMBER(hairpin)},
-    {"inside", SHAPE_BE32, MEMBER(inside)},
-    {"public", SHAPE_BE32, MEMBER(public_address)},
-    {"remote", SHAPE_BE32, MEMBER(remote)},
-    {"age", SHAPE_SPAN, MEMBER(age)},
-    {"idle_inside", SHAPE_SPAN, MEMBER(idle[SPINAT_INSIDE])},
-    {"idle_outside", SHAPE_SPAN, MEMBER(idle[SPINAT_OUTSIDE])},
-    {"packets_inside", SHAPE_U64, MEMBER(packets[SPINAT_INSIDE])},
-    {"packets_outside", SHAPE_U64, MEMBER(packets[SPINAT_OUTSIDE])},
-    {"bytes_inside", SHAPE_U64, MEMBER(bytes[SPINAT_INSIDE])},
-    {"bytes_outside", SHAPE_U64, MEMBER(bytes[SPINAT_OUTSIDE])},
-    {"spi", SHAPE_BE32, MEMBER(spi)},
-    {"sequence", SHAPE_U32, MEMBER(highest_sequence)},
-    {"initiator", SHAPE_COOKIE, MEMBER(initiator_spi)},
-    {"responder", SHAPE_COOKIE, MEMBER(responder_spi)},
-    {"version", SHAPE_U8, MEMBER(version)},
-    {"protected_from", SHAPE_U8, MEMBER(protected_from)},
-    {"inside_initiated", SHAPE_BOOL, MEMBER(inside_initiated)},
-    {"floated", SHAPE_BOOL, MEMBER(floated)},
+    {"kind", SHAPE_U8, MEMBER(kind), 1},
+    {"state", SHAPE_U8, MEMBER(state), 1},
+    {"hairpin", SHAPE_BOOL, MEMBER(hairpin), 1},
+    {"inside", SHAPE_BE32, MEMBER(inside), 1},
+    {"public", SHAPE_BE32, MEMBER(public_address), 1},
+    {"remote", SHAPE_BE32, MEMBER(remote), 1},
+    {"age", SHAPE_SPAN, MEMBER(age), 1},
+    {"idle_inside", SHAPE_SPAN, MEMBER(idle[SPINAT_INSIDE]), 1},
+    {"idle_outside", SHAPE_SPAN, MEMBER(idle[SPINAT_OUTSIDE]), 1},
+    {"packets_inside", SHAPE_U64, MEMBER(packets[SPINAT_INSIDE]), 1},
+    {"packets_outside", SHAPE_U64, MEMBER(packets[SPINAT_OUTSIDE]), 1},
+    {"bytes_inside", SHAPE_U64, MEMBER(bytes[SPINAT_INSIDE]), 1},
+    {"bytes_outside", SHAPE_U64, MEMBER(bytes[SPINAT_OUTSIDE]), 1},
+    {"spi", SHAPE_BE32, MEMBER(spi), 1},
+    {"sequence", SHAPE_U32, MEMBER(highest_sequence), 1},
+    {"initiator", SHAPE_COOKIE, MEMBER(initiator_spi), 1},
+    {"responder", SHAPE_COOKIE, MEMBER(responder_spi), 1},
+    {"version", SHAPE_U8, MEMBER(version), 1},
+    {"protected_from", SHAPE_U8, MEMBER(protected_from), 1},
+    {"inside_initiated", SHAPE_BOOL, MEMBER(inside_initiated), 1},
+    {"floated", SHAPE_BOOL, MEMBER(floated), 1},
+    {"owners", SHAPE_OWNERS, MEMBER(owners), 2},
 };
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
 /* Before them: id, wall, up; after them: the sum. */
 #define FIRST_COLUMN 3
-#define SUM_COLUMN   (FIRST_COLUMN + (int)COLUMN_COUNT)
 
 /* The last packet, of either side, as a time of the clock that `up` is of. */
 #define LAST_SEEN                                                              \
 	"up - min(coalesce(idle_inside, age), coalesce(idle_outside, age))"
 
-int row_sql(char **create, char **insert, char **select)
+static bool has_column(int version, const struct column *column)
+{
+	return column->since <= version;
+}
+
+int row_sql(int version, char **create, char **insert, char **select)
 {
 	size_t size[3];
 	FILE *out[3] = {open_memstream(create, &size[0]),
@@ -77,6 +84,8 @@ int row_sql(char **create, char **insert, char **select)
 		fprintf(out[1], "INSERT OR REPLACE INTO record VALUES (?,?,?");
 		fprintf(out[2], "SELECT id, wall, up");
 		for (size_t i = 0; i < COLUMN_COUNT; i++) {
+			if (!has_column(version, &columns[i]))
+				continue;
 			fprintf(out[0], ", %s", columns[i].name);
 			fprintf(out[1], ",?");
 			fprintf(out[2], ", %s", columns[i].name);
@@ -160,6 +169,24 @@ static bool set_number(const struct column *column, void *at, int64_t number)
 	}
 }
 
+/* How long a blob is. */
+static int size_of(const struct column *column, const void *at)
+{
+	const spinat_be32 *owners = at;
+	int count = 0;
+
+	if (column->shape == SHAPE_COOKIE)
+		return 8;
+	while (count < (int)SPINAT_MEMO_OWNERS && owners[count].raw != 0)
+		count++;
+	return 4 * count;
+}
+
+static bool is_blob(const struct column *column)
+{
+	return column->shape == SHAPE_COOKIE || column->shape == SHAPE_OWNERS;
+}
+
 int row_bind(sqlite3_stmt *insert, const struct spinat_memo *memo,
     const struct row_time *written)
 {
@@ -177,10 +204,12 @@ int row_bind(sqlite3_stmt *insert, const struct spinat_memo *memo,
 		const void *at = (const char *)memo + column->offset;
 		const int place = 1 + FIRST_COLUMN + (int)i;
 
-		if (column->shape == SHAPE_COOKIE) {
-			sum_add(&sum, at, 8);
+		if (is_blob(column)) {
+			const int size = size_of(column, at);
+
+			sum_add(&sum, at, (size_t)size);
 			code = sqlite3_bind_blob(
-			    insert, place, at, 8, SQLITE_TRANSIENT);
+			    insert, place, at, size, SQLITE_TRANSIENT);
 			continue;
 		}
 		sum_number(&sum, number_of(column, at));
@@ -190,7 +219,8 @@ int row_bind(sqlite3_stmt *insert, const struct spinat_memo *memo,
 		    : sqlite3_bind_int64(insert, place, number_of(column, at));
 	}
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(insert, 1 + SUM_COLUMN, (int64_t)sum);
+		code = sqlite3_bind_int64(
+		    insert, 1 + FIRST_COLUMN + (int)COLUMN_COUNT, (int64_t)sum);
 	return code;
 }
 
@@ -200,21 +230,33 @@ static bool read_number(sqlite3_stmt *select, int place, int64_t *number)
 	return sqlite3_column_type(select, place) == SQLITE_INTEGER;
 }
 
+static bool read_blob(sqlite3_stmt *select, int place,
+    const struct column *column, void *at, uint64_t *sum)
+{
+	const int most =
+	    column->shape == SHAPE_COOKIE ? 8 : 4 * (int)SPINAT_MEMO_OWNERS;
+	const void *blob;
+	int size;
+
+	if (sqlite3_column_type(select, place) != SQLITE_BLOB)
+		return false;
+	blob = sqlite3_column_blob(select, place);
+	size = sqlite3_column_bytes(select, place);
+	if (size > most || (size != 0 && !blob))
+		return false;
+	if (size != 0)
+		memcpy(at, blob, (size_t)size);
+	sum_add(sum, at, (size_t)size);
+	return size_of(column, at) == size;
+}
+
 static bool read_column(sqlite3_stmt *select, int place,
     const struct column *column, void *at, uint64_t *sum)
 {
 	int64_t number;
 
-	if (column->shape == SHAPE_COOKIE) {
-		const void *blob = sqlite3_column_blob(select, place);
-
-		if (sqlite3_column_type(select, place) != SQLITE_BLOB ||
-		    sqlite3_column_bytes(select, place) != 8 || !blob)
-			return false;
-		memcpy(at, blob, 8);
-		sum_add(sum, at, 8);
-		return true;
-	}
+	if (is_blob(column))
+		return read_blob(select, place, column, at, sum);
 	if (column->shape == SHAPE_SPAN &&
 	    sqlite3_column_type(select, place) == SQLITE_NULL)
 		number = SPINAT_NEVER;
@@ -224,11 +266,12 @@ static bool read_column(sqlite3_stmt *select, int place,
 	return set_number(column, at, number);
 }
 
-bool row_read(
-    sqlite3_stmt *select, struct spinat_memo *memo, struct row_time *written)
+bool row_read(sqlite3_stmt *select, int version, struct spinat_memo *memo,
+    struct row_time *written)
 {
 	int64_t head[FIRST_COLUMN], expected;
 	uint64_t sum = sum_begin();
+	int place = FIRST_COLUMN;
 
 	memset(memo, 0, sizeof(*memo));
 	for (int i = 0; i < FIRST_COLUMN; i++) {
@@ -237,11 +280,12 @@ bool row_read(
 		sum_number(&sum, head[i]);
 	}
 	for (size_t i = 0; i < COLUMN_COUNT; i++)
-		if (!read_column(select, FIRST_COLUMN + (int)i, &columns[i],
+		if (has_column(version, &columns[i]) &&
+		    !read_column(select, place++, &columns[i],
 			(char *)memo + columns[i].offset, &sum))
 			return false;
 	*written = (struct row_time){.wall = head[1], .up = head[2]};
 	memo->id = (uint32_t)head[0];
-	return read_number(select, SUM_COLUMN, &expected) &&
+	return read_number(select, place, &expected) &&
 	    (uint64_t)expected == sum;
 }

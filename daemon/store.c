@@ -41,6 +41,7 @@ struct store {
 	sqlite3 *database;
 	sqlite3_stmt *insert, *remove;
 	char *create_sql, *insert_sql, *select_sql;
+	int version; /* what these three are of */
 	char boot[BOOT_ID_MAX];
 };
 
@@ -52,6 +53,22 @@ enum state {
 	STATE_FOREIGN,       /* a sound database of another program */
 	STATE_BUSY
 };
+
+static void free_sql(struct store *store)
+{
+	free(store->create_sql);
+	free(store->insert_sql);
+	free(store->select_sql);
+	store->create_sql = store->insert_sql = store->select_sql = NULL;
+}
+
+static int set_version(struct store *store, int version)
+{
+	free_sql(store);
+	store->version = version;
+	return row_sql(version, &store->create_sql, &store->insert_sql,
+	    &store->select_sql);
+}
 
 struct row_time store_now(void)
 {
@@ -207,30 +224,47 @@ static enum state examine(struct store *store)
 		return STATE_DAMAGED;
 	if (application != APPLICATION_ID)
 		return STATE_FOREIGN;
-	if (version != STORE_VERSION)
+	if (version < 1 || version > ROW_VERSION)
 		return STATE_OTHER_VERSION;
+	if (set_version(store, (int)version) < 0)
+		return STATE_BUSY;
 	if (tables != 2 || !has_table(store, "record", store->create_sql) ||
 	    !has_table(store, "boot", boot_sql))
 		return STATE_DAMAGED;
 	return STATE_GOOD;
 }
 
-static int make_tables(struct store *store)
+static int make_record_table(struct store *store)
 {
 	char sql[128];
-	int code;
+	int code =
+	    set_version(store, ROW_VERSION) < 0 ? SQLITE_NOMEM : SQLITE_OK;
 
 	(void)snprintf(sql, sizeof(sql),
 	    "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
-	    STORE_VERSION);
-	code = run(store, "BEGIN");
+	    ROW_VERSION);
 	if (code == SQLITE_OK)
 		code = run(store, sql);
+	return code == SQLITE_OK ? run(store, store->create_sql) : code;
+}
+
+static int make_tables(struct store *store)
+{
+	int code = run(store, "BEGIN");
+
 	if (code == SQLITE_OK)
-		code = run(store, store->create_sql);
+		code = make_record_table(store);
 	if (code == SQLITE_OK)
 		code = run(store, boot_sql);
 	return code == SQLITE_OK ? run(store, "COMMIT") : code;
+}
+
+static int prepare_insert(struct store *store)
+{
+	(void)sqlite3_finalize(store->insert);
+	store->insert = NULL;
+	return sqlite3_prepare_v3(store->database, store->insert_sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &store->insert, NULL);
 }
 
 static int prepare(struct store *store)
@@ -241,8 +275,7 @@ static int prepare(struct store *store)
 	(void)fchmod(store->lock, 0600);
 	code = run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
 	if (code == SQLITE_OK)
-		code = sqlite3_prepare_v3(store->database, store->insert_sql,
-		    -1, SQLITE_PREPARE_PERSISTENT, &store->insert, NULL);
+		code = prepare_insert(store);
 	if (code == SQLITE_OK)
 		code = sqlite3_prepare_v3(store->database,
 		    "DELETE FROM record WHERE id=?", -1,
@@ -396,9 +429,7 @@ int store_open(struct store **store, const char *path, struct error *error)
 	made->lock = -1;
 	made->path = strdup(path);
 	read_boot_id(made->boot);
-	if (!made->path ||
-	    row_sql(&made->create_sql, &made->insert_sql, &made->select_sql) <
-		0) {
+	if (!made->path) {
 		store_close(made);
 		return error_set(error, -ENOMEM, "out of memory");
 	}
@@ -419,9 +450,7 @@ void store_close(struct store *store)
 		return;
 	close_database(store);
 	free(store->path);
-	free(store->create_sql);
-	free(store->insert_sql);
-	free(store->select_sql);
+	free_sql(store);
 	free(store);
 }
 
@@ -459,7 +488,7 @@ static int read_rows(struct store *store, sqlite3_stmt *select,
 		spinat_time elapsed;
 
 		contents->rows++;
-		if (!row_read(select, &memo, &written)) {
+		if (!row_read(select, store->version, &memo, &written)) {
 			contents->bad++;
 			continue;
 		}
@@ -514,11 +543,29 @@ static int give_up(struct store *store, struct error *error)
 	return result;
 }
 
+/* The rows of a version before are gone; so that a failure takes this back too,
+ * the file is asked each time. */
+static int renew_record_table(struct store *store)
+{
+	int code = SQLITE_OK;
+	const long long version =
+	    ask_number(store, "PRAGMA user_version", &code);
+
+	if (code != SQLITE_OK || version == ROW_VERSION)
+		return code;
+	code = run(store, "DROP TABLE record");
+	if (code == SQLITE_OK)
+		code = make_record_table(store);
+	return code == SQLITE_OK ? prepare_insert(store) : code;
+}
+
 static int clear(struct store *store)
 {
 	sqlite3_stmt *boot = NULL;
 	int code = run(store, "DELETE FROM record; DELETE FROM boot");
 
+	if (code == SQLITE_OK)
+		code = renew_record_table(store);
 	if (code == SQLITE_OK)
 		code = sqlite3_prepare_v2(store->database,
 		    "INSERT INTO boot VALUES (?)", -1, &boot, NULL);

@@ -11,14 +11,12 @@
 #include "conf/error.h"
 #include "daemon/row.h"
 
-/** Of the columns.  A file of another version is set aside. */
-#define STORE_VERSION 1
-
 struct store;
 
 /**
  * Opens and locks the file, making it and its directory.  A damaged one, or one
- * of another version, is renamed and a new one begun; a warning says so.
+ * of a version above ROW_VERSION, is renamed and a new one begun; a warning
+ * says so.
  * -EBUSY: another daemon has it; -EEXIST: it is somebody else's database;
  * others: the system does not let us.
  */
@@ -40,7 +38,8 @@ int store_read(struct store *store, store_take *take, void *context,
     struct store_contents *contents, struct error *error);
 
 /* A transaction: begin, put ..., commit.  After a failure (-EIO) it is as if
- * store_begin() had never been called.  `anew`: without the rows there were. */
+ * store_begin() had never been called.  `anew`: without the rows there were,
+ * and with the columns of ROW_VERSION; the first one is. */
 int store_begin(struct store *store, bool anew, struct error *error);
 int store_put(struct store *store, const struct spinat_memo *memo,
     const struct row_time *written, struct error *error);

@@ -512,7 +512,11 @@ enum spinat_memo_state {
 	SPINAT_MEMO_PAIRED = 4,
 	SPINAT_MEMO_BOUND = 5, /* ESP inward */
 	SPINAT_MEMO_CONFIRMED = 6,
+	SPINAT_MEMO_SHARED = 7, /* of several hosts that chose the same SPI */
 };
+
+/** How many hosts may own an SPI beside the one that a memo names `inside`. */
+#define SPINAT_MEMO_OWNERS 8u
 
 /** All that is needed to make a record again.  Times are spans before the
  * `now` of the call, since a monotonic clock does not outlive a boot. */
@@ -531,6 +535,10 @@ struct spinat_memo {
 	/* ESP */
 	spinat_be32 spi;
 	uint32_t highest_sequence; /* at least: it is not always up to date */
+	/** SHARED: the inside hosts that own it too, the rest zero.  Each is
+	 * one as long as it has an association with the remote, which its own
+	 * memos bring back, before this one or after it. */
+	spinat_be32 owners[SPINAT_MEMO_OWNERS];
 	/* IKE */
 	uint8_t initiator_spi[8], responder_spi[8]; /* as on the wire */
 	uint8_t version;                            /* major: 1 or 2 */

@@ -47,6 +47,11 @@ void bindings_init(struct bindings *bindings, struct arena *arena, uint32_t max,
 	    arena_take(arena, (size_t)claim_max + 1, sizeof *bindings->claims);
 }
 
+bool bindings_have_room(const struct bindings *bindings)
+{
+	return bindings->free != 0 || bindings->highest < bindings->max;
+}
+
 uint32_t binding_take(struct bindings *bindings)
 {
 	uint32_t number = bindings->free;

@@ -111,6 +111,7 @@ struct bindings {
 
 void bindings_init(struct bindings *bindings, struct arena *arena, uint32_t max,
     uint32_t claim_max);
+bool bindings_have_room(const struct bindings *bindings);
 /** A zeroed one; 0: none is left. */
 uint32_t binding_take(struct bindings *bindings);
 /** Frees it and its claims.  It is in no list. */

@@ -85,6 +85,29 @@ void confirm_shared(struct spinat *engine, uint32_t number)
 	has_moved(engine, number);
 }
 
+/* Nobody else was in question: what it was paired by is not remembered, only
+ * when. */
+static void remember_pair(struct spinat *engine, uint32_t number)
+{
+	const struct flow *flow = &engine->table.flows[number];
+	struct binding *binding = binding_of(engine, number);
+
+	binding->hint = (struct expect){flow->created, EXPECT_STRONG};
+	binding->paired = true;
+	binding->seen = tick_to_time(flow->created, engine->now);
+}
+
+void confirm_resume_shared(struct spinat *engine, uint32_t number)
+{
+	struct binding *binding;
+
+	ENSURE(give_binding(engine, number));
+	remember_pair(engine, number);
+	binding = binding_of(engine, number);
+	binding->why = WHY_SAME_SPI;
+	binding->was_confirmed = true;
+}
+
 bool confirm_doubt(struct spinat *engine, uint32_t number, enum binding_why why)
 {
 	struct flow *flow = &engine->table.flows[number];
@@ -93,14 +116,9 @@ bool confirm_doubt(struct spinat *engine, uint32_t number, enum binding_why why)
 	if (flow->state == FLOW_PROBATION)
 		return true;
 	if (flow->binding == 0) {
-		/* Nobody else was in question: what it was paired by is not
-		 * remembered, only when. */
 		if (!give_binding(engine, number))
 			return false;
-		binding = binding_of(engine, number);
-		binding->hint = (struct expect){flow->created, EXPECT_STRONG};
-		binding->paired = true;
-		binding->seen = tick_to_time(flow->created, engine->now);
+		remember_pair(engine, number);
 	}
 	binding = binding_of(engine, number);
 	/* What was paired for it is not, and what was weighed before weighs no

@@ -18,6 +18,10 @@ void confirm_owner(struct spinat *engine, uint32_t flow, enum binding_why why);
 /** Several hosts own it: those whose claims say so. */
 void confirm_shared(struct spinat *engine, uint32_t flow);
 
+/** An SPI that is put back is shared as it was; who owns it is for the caller
+ * to claim.  Its binding must have room (bindings_have_room()). */
+void confirm_resume_shared(struct spinat *engine, uint32_t flow);
+
 /** It may be somebody else's after all; false: no room for a binding. */
 bool confirm_doubt(struct spinat *engine, uint32_t flow, enum binding_why why);
 

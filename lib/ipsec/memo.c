@@ -2,6 +2,7 @@
 #include "ipsec/memo.h"
 
 #include "core.h"
+#include "ipsec/claims.h"
 #include "lifetime.h"
 
 /* Flows and IKE SAs are numbered each for themselves: an id has a bit for it.
@@ -53,8 +54,9 @@ static enum spinat_memo_state state_of_flow(enum flow_state state)
 	case FLOW_PROBATION:
 		return SPINAT_MEMO_BOUND;
 	case FLOW_CONFIRMED:
-	case FLOW_SHARED: /* of its holder: the others are found again */
 		return SPINAT_MEMO_CONFIRMED;
+	case FLOW_SHARED:
+		return SPINAT_MEMO_SHARED;
 	default:
 		return SPINAT_MEMO_PAIRED;
 	}
@@ -70,6 +72,22 @@ static enum spinat_memo_state state_of_ike(enum ike_state state)
 	default:
 		return SPINAT_MEMO_ESTABLISHED;
 	}
+}
+
+/* Beside the holder. */
+static void describe_owners(
+    const struct spinat *engine, const struct flow *flow, spinat_be32 *owners)
+{
+	const struct bindings *bindings = &engine->bindings;
+	unsigned count = 0;
+
+	for (uint32_t c = bindings->bindings[flow->binding].claims;
+	     c != 0 && count < SPINAT_MEMO_OWNERS; c = bindings->claims[c].next)
+		if (bindings->claims[c].owner &&
+		    bindings->claims[c].peer != flow->peer &&
+		    claims_is_valid(engine, &bindings->bindings[flow->binding],
+			&bindings->claims[c]))
+			owners[count++] = bindings->claims[c].inside;
 }
 
 static void describe_flow(
@@ -94,6 +112,11 @@ static void describe_flow(
 	memo->hairpin = engine_is_public(engine, memo->remote, NULL);
 	memo->spi = in->ids.spi;
 	memo->highest_sequence = flow->highest_sequence;
+	if (flow->state == FLOW_SHARED)
+		describe_owners(engine, flow, memo->owners);
+	/* The others are gone by now. */
+	if (flow->state == FLOW_SHARED && be32_is_zero(memo->owners[0]))
+		memo->state = SPINAT_MEMO_CONFIRMED;
 	memo->age = span_since(engine, flow->created);
 	for (int side = 0; side < 2; side++) {
 		const struct flow_counter *counter =

@@ -32,6 +32,8 @@ struct memos {
 	tick since;    /* active: seen since then */
 	bool has_restored;
 	tick restored; /* the last time that something was put back */
+	/* Claims on shared SPIs that were put back whose hosts are not. */
+	uint32_t awaited;
 };
 
 void memos_init(struct memos *memos, struct arena *arena, uint32_t max_flows,

@@ -10,6 +10,7 @@
 
 #include "core.h"
 #include "ipsec/association.h"
+#include "ipsec/claims.h"
 #include "ipsec/confirm.h"
 #include "ipsec/spi.h"
 #include "lifetime.h"
@@ -61,13 +62,34 @@ static bool sides_are_possible(const struct spinat_memo *memo)
 	return memo->age >= 0 && memo->age != SPINAT_NEVER;
 }
 
+/* Other hosts than the holder, each once, and none after them. */
+static bool owners_are_possible(const struct spinat_memo *memo)
+{
+	const spinat_be32 *owners = memo->owners;
+	unsigned count = 0;
+
+	while (count < SPINAT_MEMO_OWNERS && !be32_is_zero(owners[count]))
+		count++;
+	for (unsigned i = 0; i < SPINAT_MEMO_OWNERS; i++) {
+		if (i >= count && !be32_is_zero(owners[i]))
+			return false;
+		for (unsigned j = 0; i < count && j < i; j++)
+			if (be32_equal(owners[i], owners[j]))
+				return false;
+		if (be32_equal(owners[i], memo->inside))
+			return false;
+	}
+	return (count != 0) == (memo->state == SPINAT_MEMO_SHARED);
+}
+
 static bool esp_is_possible(const struct spinat_memo *memo)
 {
 	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
 
 	return be32_to_host(memo->spi) > ESP_SPI_RESERVED &&
 	    (inward ? memo->state == SPINAT_MEMO_BOUND ||
-			memo->state == SPINAT_MEMO_CONFIRMED
+			memo->state == SPINAT_MEMO_CONFIRMED ||
+			memo->state == SPINAT_MEMO_SHARED
 		    : memo->state == SPINAT_MEMO_UNPAIRED ||
 			memo->state == SPINAT_MEMO_PAIRED) &&
 	    memo->packets[inward ? SPINAT_INSIDE : SPINAT_OUTSIDE] == 0;
@@ -101,7 +123,7 @@ static int check(const struct spinat *engine, const struct spinat_memo *memo)
 	    be32_is_zero(memo->remote) ||
 	    be32_equal(memo->inside, memo->remote) ||
 	    be32_equal(memo->inside, memo->public_address) ||
-	    !sides_are_possible(memo))
+	    !sides_are_possible(memo) || !owners_are_possible(memo))
 		return -EINVAL;
 	if (memo->kind == SPINAT_MEMO_IKE ? !ike_is_possible(memo)
 					  : !esp_is_possible(memo))
@@ -151,6 +173,27 @@ static bool is_over(const struct spinat *engine, const struct spinat_memo *memo)
 
 /* ---------------------------------------------------------------- making */
 
+/* An owner of a shared SPI is there now, after the SPI itself. */
+static void find_claims(struct spinat *engine, uint32_t number)
+{
+	const struct peer *peers = engine->peers.peers;
+	const struct flow *flows = engine->table.flows;
+
+	for (uint32_t p = remote_of(engine, number)->peers;
+	     p != 0 && engine->memos.awaited != 0; p = peers[p].next)
+		for (uint32_t f = peers[p].flows; f != 0;
+		     f = flows[f].group_next) {
+			const uint32_t claim = flows[f].state != FLOW_SHARED
+			    ? 0
+			    : binding_claim(&engine->bindings, flows[f].binding,
+				  peers[number].inside);
+			if (claim == 0 || claim_at(engine, claim)->peer != 0)
+				continue;
+			claim_at(engine, claim)->peer = number;
+			engine->memos.awaited--;
+		}
+}
+
 static uint32_t open_peer(struct spinat *engine, const struct spinat_memo *memo)
 {
 	const tick created = created_at(engine, memo);
@@ -167,6 +210,7 @@ static uint32_t open_peer(struct spinat *engine, const struct spinat_memo *memo)
 	if (redirect_is_ipsec_host(&engine->redirects, memo->inside,
 		memo->public_address, memo->remote))
 		peer->redirected = 1;
+	find_claims(engine, number);
 	return number;
 }
 
@@ -178,6 +222,7 @@ static void fill_flow(const struct spinat *engine,
 	    [SPINAT_MEMO_PAIRED] = FLOW_PAIRED,
 	    [SPINAT_MEMO_BOUND] = FLOW_PROBATION,
 	    [SPINAT_MEMO_CONFIRMED] = FLOW_CONFIRMED,
+	    [SPINAT_MEMO_SHARED] = FLOW_SHARED,
 	};
 	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
 
@@ -185,6 +230,10 @@ static void fill_flow(const struct spinat *engine,
 	    memo->inside, memo->public_address, memo->remote, memo->spi);
 	flow->flags = memo->hairpin && !inward ? FLOW_HAIRPIN : 0;
 	flow->state = states[memo->state];
+	/* Better its holder alone than nobody. */
+	if (flow->state == FLOW_SHARED &&
+	    !bindings_have_room(&engine->bindings))
+		flow->state = FLOW_CONFIRMED;
 	flow->highest_sequence = memo->highest_sequence;
 	flow->created = created_at(engine, memo);
 }
@@ -213,6 +262,33 @@ static bool flow_is_there(const struct spinat *engine, const struct flow *flow)
 
 	return flow_table_find(&engine->table, &key,
 		   key_hash(&engine->table.seed, &key)) != 0;
+}
+
+static void claim_for(
+    struct spinat *engine, const struct flow *flow, be32 inside)
+{
+	const uint32_t peer = peer_find(&engine->peers, inside,
+	    flow->side[SPINAT_OUTSIDE].local, flow->side[SPINAT_INSIDE].remote);
+	const uint32_t claim =
+	    binding_add_claim(&engine->bindings, flow->binding, peer, inside);
+
+	if (claim == 0)
+		return;
+	claim_at(engine, claim)->owner = true;
+	claim_at(engine, claim)->agreed_before = SPINAT_NEVER;
+	engine->memos.awaited += peer == 0;
+}
+
+static void restore_owners(
+    struct spinat *engine, uint32_t number, const struct spinat_memo *memo)
+{
+	const struct flow *flow = &engine->table.flows[number];
+
+	confirm_resume_shared(engine, number);
+	claim_for(engine, flow, memo->inside);
+	for (unsigned i = 0;
+	     i < SPINAT_MEMO_OWNERS && !be32_is_zero(memo->owners[i]); i++)
+		claim_for(engine, flow, memo->owners[i]);
 }
 
 static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
@@ -247,6 +323,8 @@ static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 	association_add_flow(engine, number);
 	if (memo->kind == SPINAT_MEMO_ESP_IN)
 		association_paired(engine, peer);
+	if (made.state == FLOW_SHARED)
+		restore_owners(engine, number, memo);
 	timers_flow_changed(engine, number);
 	engine->stats.flows_created++;
 	if (made.state == FLOW_PROBATION &&

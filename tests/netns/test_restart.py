@@ -11,7 +11,7 @@ from typing import Callable, Iterator
 
 import pytest
 from conftest import Start
-from esp_host import EspHost, address, connect, speak_first
+from esp_host import CBC, GCM, EspHost, address, connect, speak_first
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 from wire import watch, wrong_checksums
@@ -105,10 +105,9 @@ def test_the_gateway_speaks_first_after_a_restart(
     assert "esp-unknown" not in reasons and "esp-ambiguous" not in reasons
 
 
-def is_certain(spinat: Spinatd, spi: int) -> bool:
-    """Whether it is known whose an inbound SPI is."""
-    states = [flow["state"] for flow in spinat.show_json("flows") if flow.get("spi") == f"0x{spi:08x}"]
-    return states == ["confirmed"]
+def has_state(spinat: Spinatd, spi: int, state: str) -> bool:
+    """What is known of whose an inbound SPI is."""
+    return [flow["state"] for flow in spinat.show_json("flows") if flow.get("spi") == f"0x{spi:08x}"] == [state]
 
 
 def test_two_clients_of_one_gateway_after_a_restart(
@@ -127,15 +126,43 @@ def test_two_clients_of_one_gateway_after_a_restart(
         # On a busy machine clocks tell less than on an idle one, and it takes more pings.
         for _ in range(10):
             assert ping(topology["g1"], {"c1": "10.1.0.1", "c2": "10.1.0.2"}[client]) == 3
-            if is_certain(spinat, spi):
+            if has_state(spinat, spi, "confirmed"):
                 break
-    assert is_certain(spinat, 0x2001) and is_certain(spinat, 0x2002)
+    assert has_state(spinat, 0x2001, "confirmed") and has_state(spinat, 0x2002, "confirmed")
     copies = {role: peers[role].seen["unknown-spi"] for role in ("c1", "c2")}
     restart(spinat)
     assert ping(topology["g1"], "10.1.0.1") == ping(topology["g1"], "10.1.0.2") == 3
     for role in ("c1", "c2"):
         assert set(peers[role].seen) <= {"sent", "accepted", "unknown-spi"}, peers[role].seen
         assert peers[role].seen["unknown-spi"] == copies[role], "what was certain stays so"
+
+
+def test_all_owners_of_an_spi_after_a_restart(
+    topology: Topology,
+    spinat: Spinatd,
+    peers: dict[str, EspHost],
+    ike: dict[str, IkeEnd],
+    public: str,
+    restart: Restart,
+) -> None:
+    """Two clients of one gateway chose the same SPI: both have it, before a restart and after."""
+    spi, inner = 0x2001, {"c1": "10.1.0.1", "c2": "10.1.0.2"}
+    establish(ike, "c1", public, b"client-1", b"gateway1")
+    connect(peers["c1"], peers["g1"], public, 0x1001, spi, GCM)
+    peers["g1"].out[inner["c1"]].seq_num = 9000  # it is in use for long
+    assert ping(topology["g1"], inner["c1"], 5) == 5
+    assert has_state(spinat, spi, "confirmed")
+    establish(ike, "c2", public, b"client-2", b"gateway2")
+    connect(peers["c2"], peers["g1"], public, 0x1002, spi, CBC)
+    for _ in range(10):
+        ping(topology["g1"], inner["c2"], 10)
+        if has_state(spinat, spi, "shared"):
+            break
+    assert has_state(spinat, spi, "shared")
+    restart(spinat)
+    assert has_state(spinat, spi, "shared")
+    for client in ("c1", "c2", "c1"):
+        assert ping(topology["g1"], inner[client]) == 3
 
 
 def test_ike_and_new_spis_after_a_restart(

@@ -190,3 +190,31 @@ void provoked(struct nat *nat, struct pkt *pkt)
 	nat_expect(
 	    nat, SPINAT_INSIDE, pkt, SPINAT_DROPPED, SPINAT_REASON_PROVOKED);
 }
+
+void share(struct nat *nat, struct sequences *sequences)
+{
+	uint64_t random = 1;
+
+	*sequences = (struct sequences){.of_a = 1000};
+	for (; sequences->of_a < 9000; sequences->of_a += 100)
+		assert_int_equal(esp_in(nat, 0x1001, sequences->of_a), HOST(A));
+	exchange(nat, B, CHILD, 2);
+	for (int i = 0; i < 60; i++) {
+		const uint64_t hosts = esp_in(nat, 0x1001, ++sequences->of_b);
+		assert_true((hosts & HOST(B)) != 0);
+		nat_wait(nat, 0.002);
+		esp_out(nat, B, 0x4000, sequences->of_b);
+		nat_wait(nat, 0.02 + 0.001 * test_below(&random, 500));
+	}
+	assert_string_equal(flow_of(nat, 0x1001).state, "shared");
+}
+
+void assert_shared(struct nat *nat, struct sequences *sequences)
+{
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(
+		    esp_in(nat, 0x1001, ++sequences->of_b), HOST(A) | HOST(B));
+		assert_int_equal(
+		    esp_in(nat, 0x1001, ++sequences->of_a), HOST(A) | HOST(B));
+	}
+}

@@ -56,5 +56,12 @@ void make_notify(struct pkt *pkt, uint32_t inside, uint8_t version,
     uint8_t type, uint64_t initiator, uint64_t responder, const uint32_t *spi);
 /** Sends what must stay here, since a copy provoked it. */
 void provoked(struct nat *nat, struct pkt *pkt);
+/** SPI 0x1001, A's, becomes B's too; where each is in its own numbers. */
+struct sequences {
+	uint32_t of_a, of_b;
+};
+void share(struct nat *nat, struct sequences *sequences);
+/** Both get all of it. */
+void assert_shared(struct nat *nat, struct sequences *sequences);
 
 #endif

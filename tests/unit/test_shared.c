@@ -177,28 +177,12 @@ static void test_junk_makes_no_candidate(void **state)
 static void test_same_spi(void **state)
 {
 	struct nat *nat = start(2);
-	uint64_t random = 1;
-	uint32_t first = 1000, second = 0;
+	struct sequences sequences;
 	(void)state;
 
-	for (; first < 9000; first += 100)
-		assert_int_equal(esp_in(nat, 0x1001, first), HOST(A));
-	exchange(nat, B, CHILD, 2);
-	for (int i = 0; i < 60; i++) {
-		const uint64_t hosts = esp_in(nat, 0x1001, ++second);
-		assert_true((hosts & HOST(B)) != 0);
-		nat_wait(nat, 0.002);
-		esp_out(nat, B, 0x4000, second);
-		nat_wait(nat, 0.02 + 0.001 * test_below(&random, 500));
-	}
-	assert_string_equal(flow_of(nat, 0x1001).state, "shared");
+	share(nat, &sequences);
 	assert_int_equal(nat_events(nat, SPINAT_EVENT_DOUBTED), 1);
-	for (int i = 0; i < 300; i++) {
-		assert_int_equal(
-		    esp_in(nat, 0x1001, ++second), HOST(A) | HOST(B));
-		assert_int_equal(
-		    esp_in(nat, 0x1001, ++first), HOST(A) | HOST(B));
-	}
+	assert_shared(nat, &sequences);
 	nat_stop(nat);
 }
 

@@ -66,6 +66,8 @@ static struct spinat_memo memo_of(uint32_t n)
 	    .floated = n % 3 == 0,
 	};
 
+	for (uint32_t i = 0; i < n % (SPINAT_MEMO_OWNERS + 1); i++)
+		memo.owners[i].raw = n << 8 | (i + 1);
 	memset(memo.initiator_spi, (int)n, 8);
 	memset(memo.responder_spi, 255, 8);
 	return memo;
@@ -478,6 +480,7 @@ static void test_bad_rows_are_left_out(void **state)
 	    "sum=NULL",
 	    "id=id+1000",
 	    "id=-id",
+	    "owners=x''",
 	};
 	struct store *store;
 	(void)state;
@@ -516,13 +519,18 @@ static void sum_again(void)
 		    sqlite3_column_type(row, i) == SQLITE_NULL
 		    ? INT64_MAX
 		    : sqlite3_column_int64(row, i);
-		uint8_t bytes[8];
-		for (int b = 0; b < 8; b++)
-			bytes[b] = (uint8_t)((uint64_t)number >> 8 * b);
-		if (sqlite3_column_type(row, i) == SQLITE_BLOB)
-			memcpy(bytes, sqlite3_column_blob(row, i), 8);
-		for (int b = 0; b < 8; b++)
-			sum = (sum ^ bytes[b]) * UINT64_C(0x100000001b3);
+		const bool is_blob = sqlite3_column_type(row, i) == SQLITE_BLOB;
+		const uint8_t *blob =
+		    is_blob ? sqlite3_column_blob(row, i) : NULL;
+		const int size = is_blob ? sqlite3_column_bytes(row, i) : 8;
+
+		for (int b = 0; b < size; b++) {
+			uint8_t one = (uint8_t)((uint64_t)number >> 8 * b % 64);
+
+			if (is_blob)
+				one = blob[b];
+			sum = (sum ^ one) * UINT64_C(0x100000001b3);
+		}
 	}
 	sqlite3_finalize(row);
 	sqlite3_close(database);
@@ -549,6 +557,13 @@ static void test_a_right_sum_excuses_nothing(void **state)
 	    "packets_outside=-1",
 	    "wall=-1",
 	    "initiator=zeroblob(9)",
+	    "owners=NULL",
+	    "owners='four'",
+	    "owners=x'0a000001000000000a000002'",
+	    "owners=x'0a0000010a0000'",
+	    "owners=zeroblob(4)",
+	    "owners=randomblob(36)",
+	    "owners=zeroblob(100000)",
 	};
 	struct store *store;
 	(void)state;
@@ -581,7 +596,7 @@ static void test_a_right_sum_excuses_nothing(void **state)
 static void test_another_version_is_set_aside(void **state)
 {
 	static const char *const changes[] = {
-	    "PRAGMA user_version=2",
+	    "PRAGMA user_version=3",
 	    "PRAGMA user_version=0",
 	    "PRAGMA user_version=-1",
 	};
@@ -608,6 +623,77 @@ static void test_another_version_is_set_aside(void **state)
 	data = read_file(path, &length);
 	assert_set_aside(data, length, "damaged");
 	free(data);
+}
+
+/* As spinatd wrote it then: memo_of(1) to memo_of(3), which had no owners. */
+static const char version_1[] =
+    "PRAGMA application_id=1936746862; PRAGMA user_version=1;"
+    "CREATE TABLE boot (id TEXT); INSERT INTO boot VALUES('another');"
+    "CREATE TABLE record (id INTEGER PRIMARY KEY, wall, up, kind, state, "
+    "hairpin, inside, public, remote, age, idle_inside, idle_outside, "
+    "packets_inside, packets_outside, bytes_inside, bytes_outside, spi, "
+    "sequence, initiator, responder, version, protected_from, "
+    "inside_initiated, floated, sum);"
+    "INSERT INTO record VALUES(1,1700000000000000000,5000000000000,1,1,0,"
+    "167772162,3405803777,3325191169,1001000000000,1000000000,2000000000,1,"
+    "549755813888,1000,9223372036854775807,4278190079,4294967281,"
+    "X'0101010101010101',X'FFFFFFFFFFFFFFFF',2,3,0,0,2136776934483216643);"
+    "INSERT INTO record VALUES(2,1700000000000000000,5000000000000,2,2,0,"
+    "167772163,3405803777,3325125633,1002000000000,NULL,3000000000,2,"
+    "549755813888,2000,9223372036854775807,4261412863,4294967282,"
+    "X'0202020202020202',X'FFFFFFFFFFFFFFFF',2,3,1,0,3160122124623159721);"
+    "INSERT INTO record VALUES(3,1700000000000000000,5000000000000,0,3,0,"
+    "167772164,3405803777,3325060097,1003000000000,3000000000,4000000000,3,"
+    "549755813888,3000,9223372036854775807,4244635647,4294967283,"
+    "X'0303030303030303',X'FFFFFFFFFFFFFFFF',2,3,0,1,-4868490688830326302)";
+
+static void assert_version_1(struct store *store)
+{
+	assert_int_equal(read_rows(store).rows, 3);
+	assert_int_equal(taken.count, 3);
+	for (unsigned i = 0; i < taken.count; i++) {
+		struct spinat_memo then = memo_of(taken.memos[i].id);
+
+		memset(then.owners, 0, sizeof then.owners);
+		then.age = taken.memos[i].age;
+		memcpy(then.idle, taken.memos[i].idle, sizeof then.idle);
+		assert_memory_equal(&taken.memos[i], &then, sizeof then);
+	}
+}
+
+/* It is read, and becomes one of this version when it is first written. */
+static void test_version_1_is_read(void **state)
+{
+	struct store *store;
+	struct error error;
+	(void)state;
+
+	run_sql(version_1);
+	/* Nothing was written, or not to the end: it is what it was. */
+	for (int i = 0; i < 3; i++) {
+		const struct spinat_memo memo = memo_of(8);
+		const struct row_time now = store_now();
+
+		store = open_store();
+		assert_version_1(store);
+		if (i != 0)
+			assert_int_equal(store_begin(store, true, &error), 0);
+		if (i != 0)
+			assert_int_equal(
+			    store_put(store, &memo, &now, &error), 0);
+		store_close(store);
+	}
+	store = open_store();
+	assert_version_1(store);
+	write_rows(store, ROWS, store_now());
+	store_close(store);
+	store = open_store();
+	assert_int_equal(read_rows(store).bad, 0);
+	assert_int_equal(taken.count, ROWS);
+	for (unsigned i = 0; i < taken.count; i++)
+		assert_memo(&taken.memos[i], 0);
+	store_close(store);
+	assert_int_equal(count_aside("*", NULL), 0);
 }
 
 /* ------------------------------------------------- other people's files */
@@ -784,6 +870,7 @@ int main(void)
 	    TEST(test_bad_rows_are_left_out),
 	    TEST(test_a_right_sum_excuses_nothing),
 	    TEST(test_another_version_is_set_aside),
+	    TEST(test_version_1_is_read),
 	    TEST(test_another_program_s_database_is_left_alone),
 	    TEST(test_one_at_a_time),
 	    TEST(test_paths_that_cannot_be),

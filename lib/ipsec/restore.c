@@ -22,6 +22,7 @@
 #define IDLE_MAX (SPINAT_TIMEOUT_MAX + 24 * 3600 * SPINAT_SECOND)
 
 #define PACKETS_MAX ((UINT64_C(1) << (64 - TICK_STAMP_BITS)) - 1)
+#define BYTES_MAX   (PACKETS_MAX * UINT16_MAX)
 
 static tick tick_before(
     const struct spinat *engine, spinat_time span, spinat_time longest)
@@ -53,7 +54,8 @@ static bool sides_are_possible(const struct spinat_memo *memo)
 		const bool spoke = memo->packets[side] != 0;
 		if (spoke != (memo->idle[side] != SPINAT_NEVER) ||
 		    (!spoke && memo->bytes[side] != 0) ||
-		    memo->packets[side] > PACKETS_MAX)
+		    memo->packets[side] > PACKETS_MAX ||
+		    memo->bytes[side] > BYTES_MAX)
 			return false;
 		if (spoke &&
 		    (memo->idle[side] < 0 || memo->idle[side] > memo->age))

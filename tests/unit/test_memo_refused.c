@@ -104,6 +104,8 @@ static void test_garbage_is_refused(void **state)
 	REFUSE(good_esp, -EINVAL, m.idle[0] = 0);
 	REFUSE(good_esp, -EINVAL, m.packets[1] = 0);
 	REFUSE(good_esp, -EINVAL, m.packets[1] = UINT64_C(1) << 40);
+	REFUSE(good_esp, -EINVAL, m.bytes[1] = UINT64_C(1) << 56);
+	REFUSE(good_esp, -EINVAL, m.bytes[1] = INT64_MAX);
 	REFUSE(good_esp, -EINVAL, (m.packets[0] = 1, m.idle[0] = 0));
 	REFUSE(good_esp, -EINVAL, m.bytes[0] = 1);
 	REFUSE(good_esp, -EADDRNOTAVAIL, m.public_address = wire32(PUBLIC2));

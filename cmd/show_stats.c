@@ -132,6 +132,48 @@ static void print_tables(const json_t *value)
 	    *pages ? " on " : "", pages);
 }
 
+/* Records of the journal that are not back, if any. */
+static void print_loss(
+    const json_t *start, const char *title, const char *name, const char *why)
+{
+	if (show_number(start, name) != 0)
+		printf("  %-16s %12" PRIu64 "  %s\n", title,
+		    show_number(start, name), why);
+}
+
+static void print_journal(const json_t *value)
+{
+	const json_t *journal = json_object_get(value, "journal");
+	const json_t *start = json_object_get(journal, "at_start");
+	const json_t *last = json_object_get(journal, "last_write_ms");
+	char span[HUMAN_MAX];
+
+	if (!journal)
+		return;
+	if (json_is_null(journal)) {
+		puts("\njournal: none; a restart forgets all IPsec state");
+		return;
+	}
+	printf("\njournal %s\n", show_text(journal, "path"));
+	printf("%-18s %12" PRIu64, "  rows written",
+	    show_number(journal, "rows_written"));
+	if (json_is_integer(last))
+		printf("  the last %s ago",
+		    human_span(span, json_integer_value(last)));
+	printf("\n%-18s %12" PRIu64 "%s\n", "  failed writes",
+	    show_number(journal, "errors"),
+	    show_flag(journal, "behind")
+		? "  until one succeeds a restart forgets what is new"
+		: "");
+	printf("%-18s %12" PRIu64 " records\n", "  back at start",
+	    show_number(start, "back"));
+	print_loss(start, "run out", "run_out", "their time was over");
+	print_loss(start, "elsewhere", "elsewhere",
+	    "of an address or network that is not ours any more");
+	print_loss(start, "no room", "no_room", "the tables were full");
+	print_loss(start, "damaged", "damaged", "refused");
+}
+
 static int print_stats(void *view)
 {
 	const struct stats *stats = view;
@@ -149,6 +191,7 @@ static int print_stats(void *view)
 	print_verdicts(stats->value);
 	print_reasons(stats->value);
 	print_tables(stats->value);
+	print_journal(stats->value);
 	return 0;
 }
 

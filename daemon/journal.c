@@ -59,6 +59,7 @@ struct journal {
 
 	/* Both. */
 	pthread_t writer;
+	unsigned pending; /* the writer's: rows of an open transaction */
 	pthread_mutex_t mutex;
 	pthread_cond_t given, freed;
 	struct batch *free, *first, **last;
@@ -66,6 +67,7 @@ struct journal {
 	bool ending;
 	bool failed; /* what is given is thrown away until this is cleared */
 	struct error error;
+	struct journal_stats stats;
 
 	struct batch batches[JOURNAL_BATCHES];
 };
@@ -85,6 +87,22 @@ static int write_batch(
 	if (result == 0 && batch->ends)
 		result = store_commit(store, error);
 	return result;
+}
+
+/* How it went, with the mutex held. */
+static void note_written(
+    struct journal *journal, const struct batch *batch, int result)
+{
+	journal->pending =
+	    batch->count + (batch->begins ? 0 : journal->pending);
+	if (result < 0) {
+		journal->stats.errors++;
+	} else if (batch->ends) {
+		journal->stats.rows += journal->pending;
+		journal->stats.written = clock_now();
+	}
+	journal->stats.is_behind =
+	    result < 0 || (journal->stats.is_behind && !batch->ends);
 }
 
 static void *writer(void *context)
@@ -110,6 +128,7 @@ static void *writer(void *context)
 			pthread_mutex_unlock(&journal->mutex);
 			result = write_batch(journal->store, batch, &error);
 			pthread_mutex_lock(&journal->mutex);
+			note_written(journal, batch, result);
 			if (result < 0) {
 				journal->failed = true;
 				journal->error = error;
@@ -273,52 +292,54 @@ struct reading {
 	struct spinat *engine;
 	spinat_time now;
 	unsigned back[SPINAT_MEMO_KINDS];
-	unsigned over, elsewhere, refused, no_room;
+	struct journal_stats stats;
 };
 
 static void take_memo(void *context, const struct spinat_memo *memo)
 {
 	struct reading *reading = context;
+	struct journal_stats *stats = &reading->stats;
 
 	switch (spinat_restore(reading->engine, reading->now, memo)) {
 	case 0:
 		reading->back[memo->kind]++;
+		stats->back++;
 		break;
 	case -ETIME:
-		reading->over++;
+		stats->run_out++;
 		break;
 	case -EADDRNOTAVAIL:
-		reading->elsewhere++;
+		stats->elsewhere++;
 		break;
 	case -ENOSPC:
-		reading->no_room++;
+		stats->no_room++;
 		break;
 	default:
-		reading->refused++;
+		stats->damaged++;
 		break;
 	}
 }
 
 /* Who is not back, and why. */
 static void say_losses(
-    const struct reading *reading, const struct store_contents *contents)
+    const struct journal_stats *stats, const struct store_contents *contents)
 {
-	if (reading->over != 0)
-		log_notice(
-		    "journal: %u records had run out meanwhile", reading->over);
-	if (reading->elsewhere != 0)
+	if (stats->run_out != 0)
+		log_notice("journal: %u records had run out meanwhile",
+		    stats->run_out);
+	if (stats->elsewhere != 0)
 		log_notice("journal: %u records were of a public address or "
 			   "inside network that is not ours any more",
-		    reading->elsewhere);
-	if (reading->no_room != 0)
+		    stats->elsewhere);
+	if (stats->no_room != 0)
 		log_warning("journal: %u records found no room; max_flows, "
 			    "max_spis, max_ike and max_associations say how "
 			    "much there is",
-		    reading->no_room);
-	if (contents->bad + reading->refused != 0)
+		    stats->no_room);
+	if (stats->damaged != 0)
 		log_warning(
 		    "journal: %u of %u records were damaged and are left out",
-		    contents->bad + reading->refused, contents->rows);
+		    stats->damaged, contents->rows);
 }
 
 static void say_what_is_back(const struct reading *reading,
@@ -341,7 +362,7 @@ static void say_what_is_back(const struct reading *reading,
 	    stats.peers, reading->back[SPINAT_MEMO_IKE],
 	    reading->back[SPINAT_MEMO_ESP_OUT],
 	    reading->back[SPINAT_MEMO_ESP_IN], when);
-	say_losses(reading, contents);
+	say_losses(&reading->stats, contents);
 }
 
 static struct journal *make(struct spinat *engine)
@@ -401,6 +422,8 @@ void journal_open(
 			destroy(made);
 		return;
 	}
+	reading.stats.damaged += contents.bad;
+	made->stats = reading.stats;
 	say_what_is_back(&reading, &contents, path);
 	*journal = made;
 }
@@ -429,6 +452,13 @@ void journal_start(struct journal *journal, struct event_base *base)
 	journal->started = true;
 	/* What is back is marked as changed: it is written under new names. */
 	schedule(journal, JOURNAL_MORE_MS);
+}
+
+void journal_get_stats(struct journal *journal, struct journal_stats *stats)
+{
+	pthread_mutex_lock(&journal->mutex);
+	*stats = journal->stats;
+	pthread_mutex_unlock(&journal->mutex);
 }
 
 /* ------------------------------------------------------------- the end */

@@ -249,12 +249,34 @@ static int follow_address(struct daemon *daemon, struct error *error)
 	    daemon->engine, error);
 }
 
+/** Null: there is none, or none could be had. */
+static json_t *about_journal(const struct daemon *daemon, spinat_time now)
+{
+	struct journal_stats stats;
+
+	if (!daemon->journal)
+		return json_null();
+	journal_get_stats(daemon->journal, &stats);
+	return json_pack("{s:s, s:I, s:I, s:b, s:o, s:{s:I, s:I, s:I, s:I, "
+			 "s:I}}",
+	    "path", daemon->conf.journal, "rows_written",
+	    (json_int_t)stats.rows, "errors", (json_int_t)stats.errors,
+	    "behind", stats.is_behind, "last_write_ms",
+	    stats.written == 0
+		? json_null()
+		: json_integer((now - stats.written) / CLOCK_NSEC_PER_MSEC),
+	    "at_start", "back", (json_int_t)stats.back, "run_out",
+	    (json_int_t)stats.run_out, "elsewhere", (json_int_t)stats.elsewhere,
+	    "no_room", (json_int_t)stats.no_room, "damaged",
+	    (json_int_t)stats.damaged);
+}
+
 /** What "show stats" says of the daemon itself. */
 static void about(void *context, json_t *stats)
 {
 	const struct daemon *daemon = context;
 	const struct spinat_config *config = &daemon->conf.engine;
-	spinat_time up = clock_now() - daemon->started;
+	const spinat_time now = clock_now(), up = now - daemon->started;
 	json_t *public = json_array();
 	char address[TEXT_ADDRESS_MAX];
 
@@ -277,6 +299,7 @@ static void about(void *context, json_t *stats)
 	(void)json_object_set_new(stats, "public", public);
 	(void)json_object_set_new(
 	    stats, "memory_pages", json_string(daemon->memory.pages));
+	(void)json_object_set_new(stats, "journal", about_journal(daemon, now));
 }
 
 static int open_control(struct daemon *daemon, struct error *error)

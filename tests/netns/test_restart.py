@@ -194,6 +194,32 @@ def test_restart_after_restart(
     assert ping(topology["g1"], "10.1.0.1") == 3
 
 
+def test_stats_tell_of_the_journal(
+    topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str
+) -> None:
+    """Rows written, the last write, and what the start made of them, for people and for programs."""
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
+    assert ping(topology["c1"], "10.2.0.1") == 3
+    time.sleep(SETTLE)
+    got = spinat.show_json("stats")["journal"]
+    assert got["path"] == str(spinat.journal) and got["rows_written"] >= 2 and 0 <= got["last_write_ms"] < 10000
+    assert got["errors"] == 0 and got["behind"] is False and set(got["at_start"].values()) == {0}
+    spinat.stop()
+    with sqlite3.connect(spinat.journal) as database:
+        database.execute("UPDATE record SET sequence = sequence + 1 WHERE spi = 0x2001")
+    database.close()
+    spinat.start(resume=True)
+    got = spinat.show_json("stats")["journal"]["at_start"]
+    assert got == {"back": 1, "run_out": 0, "elsewhere": 0, "no_room": 0, "damaged": 1}
+    shown = spinat.show("stats")
+    assert re.search(rf"^journal {spinat.journal}$", shown, re.MULTILINE)
+    assert re.search(r"^  rows written +\d+", shown, re.MULTILINE)
+    assert re.search(r"^  failed writes +0$", shown, re.MULTILINE)
+    assert re.search(r"^  back at start +1 records$", shown, re.MULTILINE)
+    assert re.search(r"^  damaged +1  refused$", shown, re.MULTILINE)
+    assert "run out" not in shown
+
+
 def test_without_a_journal_a_restart_forgets(
     topology: Topology, start: Start, peers: dict[str, EspHost], public: str
 ) -> None:
@@ -204,6 +230,8 @@ def test_without_a_journal_a_restart_forgets(
     stop_and_start(spinat)
     assert ping(topology["g1"], "10.1.0.1") == 0
     assert not spinat.journal.exists()
+    assert spinat.show_json("stats")["journal"] is None
+    assert "journal: none" in spinat.show("stats")
 
 
 @pytest.mark.parametrize("damage", ["junk", "truncated", "empty", "flipped"])

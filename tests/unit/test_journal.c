@@ -70,6 +70,14 @@ static void run_loop(long milliseconds)
 	(void)event_base_dispatch(base);
 }
 
+static struct journal_stats stats_of(struct journal *journal)
+{
+	struct journal_stats stats;
+
+	journal_get_stats(journal, &stats);
+	return stats;
+}
+
 /* `count` SPIs outward, thirty a host. */
 static void learn(struct nat *nat, uint32_t first, uint32_t count)
 {
@@ -214,6 +222,63 @@ static void test_what_did_not_come_back_is_gone(void **state)
 	assert_true(clock_now() > 365 * 24 * 3600 * SPINAT_SECOND);
 }
 
+/* What is told of it. */
+static void test_stats(void **state)
+{
+	struct nat *nat = start_nat();
+	struct journal *journal = open_journal(nat);
+	struct journal_stats stats = stats_of(journal);
+	struct spinat_config config = nat->config;
+	(void)state;
+
+	assert_true(stats.rows == 0 && stats.written == 0 && stats.back == 0);
+	journal_start(journal, base);
+	learn(nat, 0, 3000);
+	run_loop(600);
+	stats = stats_of(journal);
+	assert_int_equal(stats.rows, 3000);
+	assert_int_equal(stats.errors, 0);
+	assert_false(stats.is_behind);
+	assert_in_range(clock_now() - stats.written, 0, SPINAT_SECOND);
+	learn(nat, 3000, 1);
+	run_loop(400);
+	assert_int_equal(stats_of(journal).rows, 3001);
+	assert_true(stats_of(journal).written > stats.written);
+	journal_close(journal);
+	nat_stop(nat);
+	/* Room for the last 50 associations, of which the very last has one
+	 * SPI and the others thirty; ... */
+	config.max_peers = 50;
+	nat = nat_start_at(&config, clock_now());
+	journal = open_journal(nat);
+	stats = stats_of(journal);
+	assert_int_equal(stats.back, 49 * 30 + 1);
+	assert_int_equal(stats.no_room, 51 * 30);
+	assert_int_equal(stats.run_out + stats.elsewhere + stats.damaged, 0);
+	journal_close(journal);
+	nat_stop(nat);
+	/* ... of another address; ... */
+	config.public_addresses[0] = wire32(PUBLIC2);
+	nat = nat_start_at(&config, clock_now());
+	journal = open_journal(nat);
+	stats = stats_of(journal);
+	assert_int_equal(stats.elsewhere, 3001);
+	assert_int_equal(stats.back + stats.no_room, 0);
+	journal_close(journal);
+	nat_stop(nat);
+	/* ... too late. */
+	config.public_addresses[0] = wire32(PUBLIC);
+	config.timeouts[SPINAT_TIMEOUT_ESP_UNPAIRED] = SPINAT_SECOND;
+	run_loop(2000);
+	nat = nat_start_at(&config, clock_now());
+	journal = open_journal(nat);
+	stats = stats_of(journal);
+	assert_int_equal(stats.run_out, 3001);
+	assert_int_equal(stats.back, 0);
+	journal_close(journal);
+	nat_stop(nat);
+}
+
 static void test_without_a_file(void **state)
 {
 	struct nat *nat = start_nat();
@@ -249,6 +314,9 @@ static void test_a_full_disk(void **state)
 	learn(nat, 3050, 3000);
 	run_loop(300);
 	assert_int_equal(nat_stats(nat).flows, 6050);
+	assert_int_equal(stats_of(journal).rows, 50);
+	assert_int_equal(stats_of(journal).errors, 1);
+	assert_true(stats_of(journal).is_behind);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	journal_close(journal);
 	nat_stop(nat);
@@ -288,6 +356,7 @@ int main(void)
 	    TEST(test_what_ends_is_deleted),
 	    TEST(test_a_failed_start_leaves_it),
 	    TEST(test_what_did_not_come_back_is_gone),
+	    TEST(test_stats),
 	    TEST(test_without_a_file),
 	    TEST(test_a_full_disk),
 	    TEST(test_a_disk_that_stays_full),

@@ -10,23 +10,11 @@
  *
  * What must hold is checked after every packet, whatever it was: see check().
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/program.h"
 #include "spinat/spinat.h"
 #include "tests/wire.h"
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
-			    #condition);                                       \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 #define MAX_PACKET 2048u
 #define MAX_BURST  40u
@@ -46,8 +34,7 @@ struct kept {
 };
 
 struct run {
-	const uint8_t *input;
-	size_t left;
+	struct program program;
 	struct spinat *engine;
 	struct spinat_config config;
 	spinat_time now;
@@ -65,24 +52,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t byte(struct run *run)
 {
-	if (run->left == 0)
-		return 0;
-	run->left--;
-	return *run->input++;
+	return program_byte(&run->program);
 }
 
 static uint16_t word(struct run *run)
 {
-	const uint8_t high = byte(run);
-
-	return (uint16_t)(high << 8 | byte(run));
+	return (uint16_t)program_number(&run->program, 2);
 }
 
 static uint32_t long_word(struct run *run)
 {
-	const uint32_t high = word(run);
-
-	return high << 16 | word(run);
+	return (uint32_t)program_number(&run->program, 4);
 }
 
 /* ---------------------------------------------------------- the packets */
@@ -703,10 +683,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	void *memory;
 
 	memset(&run, 0, sizeof run);
-	run.input = data;
-	run.left = size;
+	run.program = (struct program){data, size};
 	memory = configure(&run);
-	for (unsigned step = 0; step < MAX_STEPS && run.left != 0; step++) {
+	for (unsigned step = 0; step < MAX_STEPS && run.program.left != 0;
+	     step++) {
 		const uint8_t operation = byte(&run);
 		switch (operation >> 3 & 15) {
 		case 13:

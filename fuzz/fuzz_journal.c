@@ -10,21 +10,11 @@
  */
 #include <errno.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/row.h"
+#include "fuzz/program.h"
 #include "tests/wire.h"
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
-			    #condition);                                       \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 #define MAX_STEPS 300u
 #define MAX_MEMOS 200u
@@ -35,8 +25,7 @@
 #define REMOTE  IP(198, 51, 100, 1)
 
 struct run {
-	const uint8_t *input;
-	size_t left;
+	struct program program;
 	struct spinat *engine;
 	void *memory;
 	struct spinat_config config;
@@ -49,19 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t byte(struct run *run)
 {
-	if (run->left == 0)
-		return 0;
-	run->left--;
-	return *run->input++;
+	return program_byte(&run->program);
 }
 
 static uint64_t number(struct run *run, unsigned bytes)
 {
-	uint64_t value = 0;
-
-	while (bytes-- != 0)
-		value = value << 8 | byte(run);
-	return value;
+	return program_number(&run->program, bytes);
 }
 
 /* Of any magnitude, few bytes each. */
@@ -430,12 +412,13 @@ static void restart(struct run *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct run run = {.input = data, .left = size};
+	struct run run = {.program = {data, size}};
 	struct spinat_memo near, memo;
 
 	configure(&run);
 	make_engine(&run);
-	for (unsigned step = 0; step < MAX_STEPS && run.left != 0; step++) {
+	for (unsigned step = 0; step < MAX_STEPS && run.program.left != 0;
+	     step++) {
 		switch (byte(&run) % 8) {
 		case 0:
 			some_memo(&run, &near);

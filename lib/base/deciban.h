@@ -26,17 +26,23 @@ static inline int log2_fixed(uint64_t value)
 	return whole * 0x10000 + (int)(fraction + (bend >> 16));
 }
 
+/** Of a binary logarithm with 16 bits of fraction, rounded. */
+static inline deciban deciban_of_octaves(int64_t octaves)
+{
+	/* 10 log10(2) = 3.0103 an octave. */
+	const int64_t scaled = octaves * 3083;
+	const int64_t half = 1 << 25;
+
+	return (deciban)((scaled + (scaled >= 0 ? half : -half)) / (2 * half));
+}
+
 /** What so many observations weigh together, each `over` to `under`, both > 0;
  * rounded once, so that many of little weight are not lost. */
 static inline deciban deciban_of_many(
     unsigned count, uint64_t over, uint64_t under)
 {
-	/* 10 log10(2) = 3.0103 an octave. */
-	const int64_t scaled =
-	    (int64_t)(log2_fixed(over) - log2_fixed(under)) * 3083 * count;
-	const int64_t half = 1 << 25;
-
-	return (deciban)((scaled + (scaled >= 0 ? half : -half)) / (2 * half));
+	return deciban_of_octaves(
+	    (int64_t)(log2_fixed(over) - log2_fixed(under)) * count);
 }
 
 /** How much `over` to `under` weighs; off by 0.6 at most, of which 0.5 is

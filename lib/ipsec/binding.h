@@ -28,7 +28,7 @@
 /** Copies that a probation may cost.  Of 10,000 packets, what a child SA
  * carries between two rekeyings, the burst is 4 percent at most; what comes
  * slowly can be copied for as long as it takes. */
-#define BINDING_COPIES ((struct bucket_rate){384, 32})
+#define BINDING_COPIES ((struct bucket_rate){2048, 64})
 
 /** Why a binding is what it is.  Texts: binding_why_text(). */
 enum binding_why {
@@ -63,6 +63,7 @@ struct claim {
 	spinat_time agreed_before; /* the same; SPINAT_NEVER: no hint */
 	struct timing answers, prompts;
 	uint32_t sent;      /* since the SPI appeared */
+	struct cover cover; /* by that */
 	spinat_time begun;  /* since when it had been silent then */
 	spinat_time copied; /* its last packet of this SPI; 0: none */
 	uint32_t copies;
@@ -93,6 +94,7 @@ struct binding {
 	uint32_t packets; /* since the probation began */
 	uint32_t moments; /* the same, a burst counted once */
 	spinat_time last;
+	struct cover cover;         /* since the probation began */
 	uint32_t copies;            /* all that were made */
 	struct bucket allowed;      /* copies that it may still cost */
 	uint16_t size, size_before; /* of the last packets */

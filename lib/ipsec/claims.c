@@ -84,9 +84,7 @@ void claims_evidence(const struct spinat *engine, uint32_t number,
 	    .prompts = claim->prompts,
 	    .turns = claim->turns,
 	    .sent = claim->sent,
-	    .packets =
-		claim->sent > binding->packets ? claim->sent : binding->packets,
-	    .span = engine->now - binding->seen,
+	    .streams = streams_of(&binding->cover, &claim->cover, engine->now),
 	    .quiet = engine->now - claim->begun,
 	    .alone = binding->senders == 1 && claim->sent != 0 &&
 		(claim->expecting || binding->first_sequence > SEQUENCE_FRESH),
@@ -107,6 +105,11 @@ void claims_evidence(const struct spinat *engine, uint32_t number,
 		    binding->seen - tick_to_time(hint->opened, engine->now);
 		evidence->expected = (enum expect_strength)hint->strength;
 		evidence->expect_age = age > 0 ? age : 0;
+		/* Who has just agreed on an SA is about to send. */
+		if (evidence->quiet >
+		    engine->now - binding->seen + evidence->expect_age)
+			evidence->quiet =
+			    engine->now - binding->seen + evidence->expect_age;
 	}
 }
 

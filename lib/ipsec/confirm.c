@@ -18,6 +18,7 @@ static void enter_probation(struct spinat *engine, uint32_t flow)
 	binding->since = engine->tick;
 	binding->looked = 0;
 	binding->packets = binding->moments = 0;
+	binding->cover = (struct cover){0};
 	bucket_fill(&binding->allowed, BINDING_COPIES, engine->tick);
 	association_enter_probation(engine, flow);
 	has_moved(engine, flow);

@@ -10,7 +10,7 @@
 /* Of several, none is believed before so many moments: what began by the same
  * event as the SPI has begun by then. */
 #define BELIEVED_MOMENTS 3u
-#define SILENT_PACKETS   16u
+#define SILENT_ASKED     16u
 /* An exchange that is not complete by then never will be. */
 #define CONTENDER_SPAN (60 * SPINAT_SECOND)
 
@@ -103,8 +103,7 @@ static struct ranking rank(struct spinat *engine, uint32_t number)
 static bool is_believed(
     const struct claim *claim, const struct claim *next, unsigned count)
 {
-	return claim != NULL &&
-	    !turns_is_silent(&claim->turns, SILENT_PACKETS) &&
+	return claim != NULL && !turns_is_silent(&claim->turns, SILENT_ASKED) &&
 	    claim->of_traffic >= SCORE_OF_TRAFFIC &&
 	    (next == NULL ||
 		claim->score - claim->rows[SCORE_HOLDS] - next->score >=
@@ -181,7 +180,9 @@ bool decide(struct spinat *engine, uint32_t number)
 	alone = is_alone_and_speaks(engine, binding, &ranking);
 	told = binding->moments >= BELIEVED_MOMENTS &&
 	    is_believed(ranking.first, ranking.second, ranking.count) &&
-	    ranking.count > 1;
+	    ranking.count > 1 &&
+	    (binding->first_sequence > SEQUENCE_FRESH ||
+		!has_contender(engine, binding));
 	if (engine->table.flows[binding->flow].peer != ranking.first->peer &&
 	    binding->why != WHY_SEQUENCE) {
 		const uint32_t moved =

@@ -4,12 +4,16 @@
 #include "ipsec/claims.h"
 
 /* So far behind the best, a candidate gets but few of the copies. */
-#define IMPROBABLE      30
+#define IMPROBABLE      15
 #define IMPROBABLE_EACH 16u
 /* Past the budget: how many packets the holder may leave unanswered before
- * others get half of them, and how far ahead it must be to get nearly all. */
-#define SILENT_PACKETS 8u
-#define WELL_AHEAD     8
+ * others get half of them; else they get one of eight, and the fewer the
+ * farther they are behind. */
+#define SILENT_ASKED 8u
+#define SILENT_EACH  2u
+#define EACH_LEAST   8u
+#define EACH_MOST    1024u
+#define DOUBLED_EACH 3 /* decibans */
 
 /* Whether the other candidates get a copy of this packet. */
 static bool may_copy(struct spinat *engine, struct binding *binding,
@@ -35,34 +39,41 @@ static void give_copy(
 	copies->hosts[copies->count++] = claim->inside;
 	claim->copies++;
 	engine->peers.peers[claim->peer].copied = engine->now;
+	turns_packet(&claim->turns, TURNS_ONE, true, engine->now);
 	give(engine, claim);
 }
 
-/* Of how many packets the holder gets all but one: few if it never answers, and
- * many if it is well ahead. */
-static unsigned turns_of_holder(
+/* Of how many packets the holder gets all but one. */
+static uint32_t turns_of_holder(
     const struct claim *holder, struct claim *const others[], unsigned count)
 {
-	if (turns_is_silent(&holder->turns, SILENT_PACKETS))
-		return 2;
-	for (unsigned i = 0; i < count; i++)
-		if (holder->score - others[i]->score < WELL_AHEAD)
-			return 8;
-	return 32;
+	deciban best = others[0]->score;
+	uint32_t each = EACH_LEAST;
+
+	if (turns_is_silent(&holder->turns, SILENT_ASKED))
+		return SILENT_EACH;
+	for (unsigned i = 1; i < count; i++)
+		if (others[i]->score > best)
+			best = others[i]->score;
+	for (deciban ahead = holder->score - best;
+	     ahead >= DOUBLED_EACH && each < EACH_MOST; ahead -= DOUBLED_EACH)
+		each *= 2;
+	return each;
 }
 
 /* The others get what they get by lot. */
 static void take_turns(struct spinat *engine, struct claim *holder,
     struct claim *const others[], unsigned count, struct copies *copies)
 {
-	const uint32_t drawn = random_below(
-	    &engine->random, turns_of_holder(holder, others, count) * count);
+	const uint32_t lots = turns_of_holder(holder, others, count) * count;
+	const uint32_t drawn = random_below(&engine->random, lots);
 	struct claim *served = drawn < count ? others[drawn] : holder;
 
 	for (unsigned i = 0; i < count; i++)
-		turns_packet(
-		    &others[i]->turns, others[i] == served, engine->now);
-	turns_packet(&holder->turns, holder == served, engine->now);
+		turns_packet(&others[i]->turns, TURNS_ONE / lots,
+		    others[i] == served, engine->now);
+	turns_packet(&holder->turns, TURNS_ONE - TURNS_ONE / lots * count,
+	    holder == served, engine->now);
 	if (served != holder) {
 		copies->instead = served->inside;
 		engine->peers.peers[served->peer].copied = engine->now;
@@ -106,8 +117,10 @@ void handout_candidates(
 		take_turns(engine, holder, others, count, copies);
 		return;
 	}
-	if (holder != NULL)
+	if (holder != NULL) {
+		turns_packet(&holder->turns, TURNS_ONE, true, engine->now);
 		give(engine, holder);
+	}
 	for (unsigned i = 0; i < wanted; i++)
 		give_copy(engine, others[(remote->rotor + i) % count], copies);
 	remote->rotor = (uint16_t)(remote->rotor + wanted);

@@ -33,6 +33,7 @@ static void note_packet(struct spinat *engine, uint32_t number, uint16_t size)
 	if (engine->now - binding->last >= MOMENT)
 		binding->moments++;
 	binding->last = engine->now;
+	cover_packet(&binding->cover, engine->now);
 	binding->size_before = binding->size;
 	binding->size = size;
 	sizes_note(&binding->sizes, size);
@@ -104,6 +105,7 @@ static void note_sent(
 	if (c == 0)
 		return;
 	claim->sent++;
+	cover_packet(&claim->cover, engine->now);
 	sizes_note(&claim->sizes, size);
 	if (engine->now - binding->last < NEAR_SPAN)
 		claim->near++;

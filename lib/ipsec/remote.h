@@ -17,7 +17,7 @@
 #define REMOTE_RESERVE ((struct bucket_rate){32, 8})
 /** IKE messages with cookies that are not known. */
 #define REMOTE_IKE    ((struct bucket_rate){128, 32})
-#define REMOTE_COPIES ((struct bucket_rate){4096, 256})
+#define REMOTE_COPIES ((struct bucket_rate){16384, 512})
 
 struct remote {
 	be32 public_address, address;

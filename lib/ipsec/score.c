@@ -19,14 +19,15 @@
 
 #define AWAITS           8
 #define ONSET_LEAST      1000000 /* ns: nothing begins sooner */
-#define ONSET_MOST       15
+#define ONSET_MOST       10
 #define SILENT           10
 #define GOES_ON          (-3)
+#define PROMPTS_MOST     10
 #define ALONE_MOST       20
 #define VOLUME_SLACK     2u
-#define VOLUME_MOST      10
-#define ECHO             5
-#define ECHOES_MOST      10
+#define VOLUME_MOST      4
+#define ECHO             3
+#define ECHOES_MOST      6
 #define CIPHER_DISAGREES (-12)
 #define OBJECTED         (-6)
 #define HOLDS            3
@@ -75,29 +76,41 @@ static deciban weigh_succession(const struct evidence *e)
 	}
 }
 
+/* What seems to be answers is none if it comes whether the host got anything or
+ * not. */
 static deciban weigh_answers(const struct evidence *e)
 {
-	return timing_weigh(&e->answers, e->packets, e->span);
+	const deciban turns = turns_weigh(&e->turns);
+	const deciban weight =
+	    timing_weigh(&e->answers, &e->streams) + (turns < 0 ? turns : 0);
+
+	return weight > 0 ? weight : 0;
 }
 
 static deciban weigh_prompts(const struct evidence *e)
 {
-	return timing_weigh(&e->prompts, e->packets, e->span);
+	const deciban weight = timing_weigh(&e->prompts, &e->streams);
+
+	return weight < PROMPTS_MOST ? weight : PROMPTS_MOST;
 }
 
 static deciban weigh_turns(const struct evidence *e)
 {
-	return turns_weigh(&e->turns);
+	const deciban weight = turns_weigh(&e->turns);
+
+	return weight > 0 ? weight : 0;
 }
 
+/* That it has just begun to send is the onset's. */
 static deciban weigh_alone(const struct evidence *e)
 {
 	/* What it sends on its own account is no answer. */
 	const deciban weight = e->alone && e->sent <= 2u * e->answers.trials
-	    ? timing_coincidence(&e->answers, e->packets, e->quiet)
+	    ? timing_coincidence(&e->answers, &e->streams, e->quiet) -
+		weigh_onset(e)
 	    : 0;
 
-	return weight < ALONE_MOST ? weight : ALONE_MOST;
+	return weight < 0 ? 0 : weight < ALONE_MOST ? weight : ALONE_MOST;
 }
 
 static deciban weigh_volume(const struct evidence *e)

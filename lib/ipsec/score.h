@@ -40,10 +40,9 @@ struct evidence {
 	/* correlated: what it sends after this SPI's packets and before them */
 	struct timing answers, prompts;
 	struct turns turns;
-	uint32_t sent;     /* its packets since the SPI appeared */
-	uint32_t packets;  /* of the denser of the two streams, in ... */
-	spinat_time span;  /* ... since the SPI appeared */
-	spinat_time quiet; /* the same, and its silence before */
+	uint32_t sent;          /* its packets since the SPI appeared */
+	struct streams streams; /* the SPI's packets and its own */
+	spinat_time quiet; /* since the SPI appeared, and its silence before */
 	bool alone; /* no other candidate has sent since the SPI appeared */
 	uint16_t echoes; /* answers of a size that had changed with the SPI's */
 	bool cipher_differs;

@@ -6,14 +6,16 @@
 
 /* The best of several bins is taken: that is worth as much by itself. */
 #define CHOICE_COST 6
-/* Trials before it can be said what kind of stream it is. */
-#define TELLING_TRIALS 6u
-/* As many different intervals, in tenths, as no few clocks make. */
-#define IRREGULAR_TENTHS 35u
-/* What follows another stream has lags that move less than its intervals by
- * this; by sqrt(3) they do for a clock that is merely read late. */
-#define FOLLOWS_TIMES 3u
-#define FOLLOWS_SLACK 10u /* us a trial */
+/* Intervals that differ by one part in so many are alike. */
+#define ALIKE 16u
+/* Trials until it is known of what kinds they are. */
+#define KINDS_LEARNT 4u
+/* An interval that moves by so many times a lag tells a clock from what
+ * follows: a clock that is read so irregularly is so near by chance in one of
+ * OF_CLOCKS trials at most. */
+#define MOVED_TIMES 8u
+#define OF_CLOCKS   3u
+#define FOLLOWERS   8u
 /* Of what may be clocks: near, as answers come, and far. */
 #define CLOCKS_NEAR_BINS 3u
 #define CLOCKS_FAR       4
@@ -40,44 +42,44 @@ static uint32_t microseconds(spinat_time span)
 	return (uint32_t)((span < most ? span : most) / MICROSECOND);
 }
 
-/* The least change against one of those kept, which it then replaces. */
-static uint32_t move(uint32_t kept[TRIALS_KEPT], unsigned place, uint32_t value)
+/* How much an interval differs from each of the kinds that there were.  It
+ * takes the place of the one that it resembles, or of the oldest. */
+static uint32_t interval_moves(struct timing *timing, uint32_t interval)
 {
 	uint32_t least = UINT32_MAX;
+	unsigned nearest = 0;
 
-	for (unsigned i = 0; i < TRIALS_KEPT; i++) {
+	for (unsigned i = 0; i < KINDS_KEPT; i++) {
+		const uint32_t kind = timing->kinds[i];
 		const uint32_t change =
-		    kept[i] > value ? kept[i] - value : value - kept[i];
-		if (change < least)
+		    kind > interval ? kind - interval : interval - kind;
+		if (change < least) {
 			least = change;
+			nearest = i;
+		}
 	}
-	kept[place % TRIALS_KEPT] = value;
+	if (least > interval / ALIKE) {
+		nearest = timing->oldest;
+		timing->oldest = (uint8_t)((nearest + 1) % KINDS_KEPT);
+	}
+	timing->kinds[nearest] = interval;
 	return least;
 }
 
-static void count_interval(struct timing *timing, uint32_t interval)
+static void note_interval(
+    struct timing *timing, spinat_time now, spinat_time lag)
 {
-	const unsigned bin = (unsigned)log2_fixed(interval / 1000 + 1) >> 15;
-	uint8_t *count = &timing->intervals[bin % INTERVAL_BINS];
+	const uint32_t moves =
+	    interval_moves(timing, microseconds(now - timing->last));
 
-	if (*count == UINT8_MAX)
-		for (unsigned i = 0; i < INTERVAL_BINS; i++)
-			timing->intervals[i] /= 2;
-	++*count;
-}
-
-static void note_trial(struct timing *timing, spinat_time now, spinat_time lag)
-{
-	const uint32_t interval = microseconds(now - timing->last);
-	const uint32_t lags =
-	    move(timing->kept_lags, timing->trials, microseconds(lag));
-	const uint32_t intervals =
-	    move(timing->kept_intervals, timing->trials, interval);
-
-	count_interval(timing, interval);
-	if (timing->trials > TRIALS_KEPT) {
-		timing->lag_moves += lags;
-		timing->interval_moves += intervals;
+	if (timing->trials <= KINDS_LEARNT)
+		return;
+	for (unsigned bin = 0; bin < LAG_BINS; bin++) {
+		if (moves < MOVED_TIMES * microseconds(edges[bin]))
+			break;
+		timing->moved[bin]++;
+		if (lag < edges[bin])
+			timing->held[bin]++;
 	}
 }
 
@@ -95,38 +97,32 @@ void timing_end(struct timing *timing, spinat_time now)
 	timing->begun = 0;
 	timing->trials++;
 	if (timing->last != 0)
-		note_trial(timing, now, lag);
+		note_interval(timing, now, lag);
 	timing->last = now;
 }
 
-/* How many different intervals there were, in tenths: the inverse of the
- * probability that two of them are alike (Simpson, 1949). */
-static unsigned different_tenths(const struct timing *timing)
+/* What it weighs that the lags held when the intervals moved, if `of` in
+ * FOLLOWERS do so: against a clock. */
+static deciban weigh_held(
+    const struct timing *timing, unsigned bin, unsigned of)
 {
-	unsigned sum = 0, squares = 0;
+	const unsigned held = timing->held[bin];
 
-	for (unsigned i = 0; i < INTERVAL_BINS; i++) {
-		sum += timing->intervals[i];
-		squares +=
-		    (unsigned)timing->intervals[i] * timing->intervals[i];
-	}
-	return squares == 0 ? 10 : 10 * sum * sum / squares;
+	return deciban_of_many(held, (uint64_t)of * OF_CLOCKS, FOLLOWERS) +
+	    deciban_of_many((unsigned)timing->moved[bin] - held,
+		(uint64_t)(FOLLOWERS - of) * OF_CLOCKS,
+		(uint64_t)FOLLOWERS * (OF_CLOCKS - 1));
 }
 
-static bool follows_jitter(const struct timing *timing)
+/* Nearly all of what it sends are answers, or half of it, or it is a clock: a
+ * third each. */
+static deciban weigh_following(const struct timing *timing, unsigned bin)
 {
-	return timing->trials >= TELLING_TRIALS + TRIALS_KEPT &&
-	    timing->interval_moves >=
-	    (uint64_t)timing->lag_moves * FOLLOWS_TIMES +
-		timing->trials * FOLLOWS_SLACK;
-}
+	const deciban nearly = weigh_held(timing, bin, FOLLOWERS - 1);
+	const deciban half = weigh_held(timing, bin, FOLLOWERS / 2);
+	const deciban best = (nearly > half ? nearly : half) - deciban_of(3, 1);
 
-/* Whether it may be a few clocks that keep their distance. */
-static bool may_be_clocks(const struct timing *timing)
-{
-	return timing->trials < TELLING_TRIALS ||
-	    (different_tenths(timing) < IRREGULAR_TENTHS &&
-		!follows_jitter(timing));
+	return best > 0 ? best : 0;
 }
 
 /* What it weighs that `hits` of the trials had a lag under `edge`. */
@@ -144,28 +140,54 @@ static deciban weigh_bin(
 		(of - chance) * (trials + 2));
 }
 
-/* Of all that, what is independent. */
-static deciban weigh_independent(
+/* Of all that, what clocks that keep their distance do not explain either. */
+static deciban weigh_unexplained(
     const struct timing *timing, deciban all, unsigned bin)
 {
-	const unsigned tenths = different_tenths(timing);
-	unsigned independent = timing->trials * 10u;
-	deciban most = TIMING_MOST;
+	const deciban most = weigh_following(timing, bin) +
+	    (bin < CLOCKS_NEAR_BINS ? TIMING_OF_CLOCKS : CLOCKS_FAR);
 
-	if (may_be_clocks(timing))
-		most = bin < CLOCKS_NEAR_BINS ? TIMING_OF_CLOCKS : CLOCKS_FAR;
-	if (tenths < independent)
-		independent = tenths;
-	all = all * (int)independent / (int)(timing->trials * 10u);
-	all -= CHOICE_COST;
-	return all < most ? all : most;
+	all = (all < most ? all : most) - CHOICE_COST;
+	return all < TIMING_MOST ? all : TIMING_MOST;
 }
 
-/* The probability of a lag within a bin is at most chance / of.  One packet
- * more than there were: none is no proof. */
-static uint64_t chance_of(uint32_t packets, unsigned bin)
+void cover_packet(struct cover *cover, spinat_time now)
 {
-	return (uint64_t)(packets + 1) * (uint64_t)(edges[bin] / MICROSECOND);
+	const spinat_time gap = now - cover->last;
+
+	if (cover->begun == 0)
+		cover->begun = now;
+	else
+		for (unsigned bin = 0; bin < LAG_BINS; bin++)
+			cover->within[bin] +=
+			    gap < edges[bin] ? gap : edges[bin];
+	cover->last = now;
+}
+
+/* With one packet more than there were: none is no proof. */
+static spinat_time within(const struct cover *cover, unsigned bin)
+{
+	return cover->within[bin] + 2 * edges[bin];
+}
+
+struct streams streams_of(
+    const struct cover *first, const struct cover *second, spinat_time now)
+{
+	struct streams streams = {
+	    .span = first->begun == 0 ? 0 : now - first->begun};
+
+	for (unsigned bin = 0; bin < LAG_BINS; bin++) {
+		const spinat_time one = within(first, bin);
+		const spinat_time other = within(second, bin);
+		streams.within[bin] = one > other ? one : other;
+	}
+	return streams;
+}
+
+/* The probability of a lag within a bin is chance / of. */
+static uint64_t chance_of(const struct streams *streams, unsigned bin)
+{
+	return (uint64_t)(streams->within[bin] / MICROSECOND);
 }
 
 static uint64_t span_of(spinat_time span, unsigned bin)
@@ -173,13 +195,13 @@ static uint64_t span_of(spinat_time span, unsigned bin)
 	return (uint64_t)((span + edges[bin]) / MICROSECOND);
 }
 
-deciban timing_coincidence(
-    const struct timing *timing, uint32_t packets, spinat_time span)
+deciban timing_coincidence(const struct timing *timing,
+    const struct streams *streams, spinat_time span)
 {
 	unsigned hits = 0;
 
 	for (unsigned bin = 0; bin < LAG_BINS && timing->trials != 0; bin++) {
-		const uint64_t chance = chance_of(packets, bin);
+		const uint64_t chance = chance_of(streams, bin);
 		const uint64_t of = span_of(span, bin);
 
 		hits += timing->lags[bin];
@@ -191,8 +213,7 @@ deciban timing_coincidence(
 	return 0;
 }
 
-deciban timing_weigh(
-    const struct timing *timing, uint32_t packets, spinat_time span)
+deciban timing_weigh(const struct timing *timing, const struct streams *streams)
 {
 	deciban best = 0;
 	unsigned hits = 0;
@@ -200,14 +221,14 @@ deciban timing_weigh(
 	if (timing->trials == 0)
 		return 0;
 	for (unsigned bin = 0; bin < LAG_BINS; bin++) {
-		const uint64_t chance = chance_of(packets, bin);
-		const uint64_t of = span_of(span, bin);
+		const uint64_t chance = chance_of(streams, bin);
+		const uint64_t of = span_of(streams->span, bin);
 		deciban weight;
 
 		hits += timing->lags[bin];
 		if (chance >= of)
 			break;
-		weight = weigh_independent(
+		weight = weigh_unexplained(
 		    timing, weigh_bin(timing, hits, chance, of), bin);
 		if (weight > best)
 			best = weight;

@@ -211,6 +211,18 @@ static void test_succession(void **state)
 	expect_rows(SCORE_SUCCESSION, cases, COUNT_OF(cases));
 }
 
+/* Two streams of so many packets, far from each other, in so long a time. */
+static struct streams streams_with(unsigned packets, spinat_time span)
+{
+	static const spinat_time edges[LAG_BINS] = {
+	    MS / 4, MS, 4 * MS, 16 * MS, 64 * MS, 256 * MS};
+	struct streams streams = {.span = span};
+
+	for (unsigned bin = 0; bin < LAG_BINS; bin++)
+		streams.within[bin] = (packets + 1) * edges[bin];
+	return streams;
+}
+
 /* Answers after irregular intervals, or on a clock. */
 static struct timing timing_of(unsigned trials, bool clock)
 {
@@ -226,10 +238,13 @@ static struct timing timing_of(unsigned trials, bool clock)
 	return timing;
 }
 
+/* For having taken the best of several bins, timing.c. */
+enum { CHOICE_COST = 6 };
+
 static void test_timing_rows(void **state)
 {
 	struct evidence evidence = {
-	    .packets = 100, .span = 100 * SPINAT_SECOND};
+	    .streams = streams_with(100, 100 * SPINAT_SECOND)};
 	const struct timing *timings[] = {&evidence.answers, &evidence.prompts};
 	const enum score_row rows[] = {SCORE_ANSWERS, SCORE_PROMPTS};
 	(void)state;
@@ -241,31 +256,61 @@ static void test_timing_rows(void **state)
 		*timing = timing_of(100, false);
 		expect_row(rows[r], &evidence, weight(rows[r], "most"));
 		*timing = timing_of(100, true);
-		expect_row(rows[r], &evidence, weight(rows[r], "clocks"));
+		expect_row(rows[r], &evidence,
+		    weight(rows[r], "clocks") - CHOICE_COST);
 		/* In between it is what the timing weighs. */
 		*timing = timing_of(4, false);
 		expect_row(rows[r], &evidence,
-		    timing_weigh(timings[r], evidence.packets, evidence.span));
+		    timing_weigh(timings[r], &evidence.streams));
 		*timing = (struct timing){0};
 	}
+}
+
+/* Who sends after so many packets that it got by a lot of one in four, and
+ * after so many others. */
+static struct turns turns_of(unsigned got, unsigned missed)
+{
+	struct turns turns = {0};
+	spinat_time now = SPINAT_SECOND;
+
+	for (unsigned i = 0; i < got + missed; i++) {
+		turns_packet(&turns, TURNS_ONE / 4, i < got, now);
+		turns_sent(&turns, now + MS);
+		now += SPINAT_SECOND;
+	}
+	return turns;
 }
 
 static void test_turns(void **state)
 {
 	const struct row_case cases[] = {
-	    {{.turns = {.packets = {100, 100}, .answers = {0, 100}}}, "most",
-		0},
-	    {{.turns = {.packets = {100, 100}, .answers = {100, 100}}}, NULL,
-		0},
-	    {{.turns = {.packets = {100, 100}, .answers = {100, 0}}}, NULL, 0},
-	    {{.turns = {.packets = {0, 0}}}, NULL, 0},
+	    {{.turns = turns_of(30, 0)}, "most", 0},
+	    {{.turns = turns_of(0, 30)}, NULL, 0},
+	    {{.turns = turns_of(25, 75)}, NULL, 0},
+	    {{.turns = turns_of(0, 0)}, NULL, 0},
 	};
-	const struct evidence some = {
-	    .turns = {.packets = {4, 4}, .answers = {0, 3}}};
+	const struct evidence some = {.turns = turns_of(4, 0)};
 	(void)state;
 
 	expect_rows(SCORE_TURNS, cases, COUNT_OF(cases));
 	expect_row(SCORE_TURNS, &some, turns_weigh(&some.turns));
+	assert_in_range(turns_weigh(&some.turns), 5, 25);
+}
+
+/* Lots take away what a clock pretended. */
+static void test_turns_refute_answers(void **state)
+{
+	struct evidence evidence = {
+	    .streams = streams_with(100, 100 * SPINAT_SECOND),
+	    .answers = timing_of(100, false)};
+	(void)state;
+
+	evidence.turns = turns_of(0, 40);
+	assert_in_range(-turns_weigh(&evidence.turns), 5, TURNS_MOST);
+	expect_row(SCORE_ANSWERS, &evidence,
+	    weight(SCORE_ANSWERS, "most") + turns_weigh(&evidence.turns));
+	evidence.turns = turns_of(0, 10000);
+	expect_row(SCORE_ANSWERS, &evidence, 0);
 }
 
 static void test_alone(void **state)
@@ -273,7 +318,7 @@ static void test_alone(void **state)
 	struct evidence evidence = {
 	    .alone = true,
 	    .sent = 2,
-	    .packets = 2,
+	    .streams = streams_with(2, SPINAT_SECOND),
 	    .quiet = 60 * SPINAT_SECOND,
 	    .answers = timing_of(1, false),
 	};
@@ -284,7 +329,19 @@ static void test_alone(void **state)
 	evidence.quiet = SPINAT_SECOND / 10;
 	expect_row(SCORE_ALONE, &evidence,
 	    timing_coincidence(
-		&evidence.answers, evidence.packets, evidence.quiet));
+		&evidence.answers, &evidence.streams, evidence.quiet));
+	evidence.quiet = 60 * SPINAT_SECOND;
+	/* It has just begun to send: that is known already. */
+	evidence.out_awaits = true;
+	evidence.out_lag = SPINAT_SECOND / 10;
+	evidence.quiet = SPINAT_SECOND;
+	expect_row(SCORE_ALONE, &evidence,
+	    timing_coincidence(
+		&evidence.answers, &evidence.streams, evidence.quiet) -
+		10 * log10(5));
+	evidence.quiet = SPINAT_SECOND / 100;
+	expect_row(SCORE_ALONE, &evidence, 0);
+	evidence.out_awaits = false;
 	evidence.quiet = 60 * SPINAT_SECOND;
 	/* It sends more than it answers. */
 	evidence.sent = 3;
@@ -368,12 +425,10 @@ static struct evidence any_evidence(uint64_t *random)
 	    .succession = (enum succession)test_below(random, 3),
 	    .answers = timing_of(test_below(random, 30), test_below(random, 2)),
 	    .prompts = timing_of(test_below(random, 30), test_below(random, 2)),
-	    .turns = {.packets = {20, 20},
-		.answers = {(uint16_t)test_below(random, 20),
-		    (uint16_t)test_below(random, 20)}},
+	    .turns = turns_of(test_below(random, 9), test_below(random, 20)),
 	    .sent = test_below(random, 30),
-	    .packets = test_below(random, 100),
-	    .span = (spinat_time)test_below(random, 100) * SPINAT_SECOND,
+	    .streams = streams_with(test_below(random, 100),
+		(spinat_time)test_below(random, 100) * SPINAT_SECOND),
 	    .quiet = (spinat_time)test_below(random, 100) * SPINAT_SECOND,
 	    .alone = test_below(random, 2),
 	    .echoes = (uint16_t)test_below(random, 4),
@@ -432,6 +487,7 @@ int main(void)
 	    cmocka_unit_test(test_succession),
 	    cmocka_unit_test(test_timing_rows),
 	    cmocka_unit_test(test_turns),
+	    cmocka_unit_test(test_turns_refute_answers),
 	    cmocka_unit_test(test_alone),
 	    cmocka_unit_test(test_volume),
 	    cmocka_unit_test(test_echoes),

@@ -4,7 +4,7 @@
 #include "ipsec/claims.h"
 
 /* So far behind the best, a candidate gets but few of the copies. */
-#define IMPROBABLE      15
+#define IMPROBABLE      20
 #define IMPROBABLE_EACH 16u
 /* Past the budget: how many packets the holder may leave unanswered before
  * others get half of them; else they get one of eight, and the fewer the

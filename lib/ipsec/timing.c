@@ -147,8 +147,10 @@ static deciban weigh_unexplained(
 	const deciban most = weigh_following(timing, bin) +
 	    (bin < CLOCKS_NEAR_BINS ? TIMING_OF_CLOCKS : CLOCKS_FAR);
 
-	all = (all < most ? all : most) - CHOICE_COST;
-	return all < TIMING_MOST ? all : TIMING_MOST;
+	all -= CHOICE_COST;
+	if (all > TIMING_MOST)
+		all = TIMING_MOST;
+	return all < most ? all : most;
 }
 
 void cover_packet(struct cover *cover, spinat_time now)

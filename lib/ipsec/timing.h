@@ -66,7 +66,7 @@ struct streams streams_of(
 /** What the trials weigh: 0 to TIMING_MOST; from streams that may be clocks at
  * most TIMING_OF_CLOCKS. */
 #define TIMING_MOST      40
-#define TIMING_OF_CLOCKS 10
+#define TIMING_OF_CLOCKS 8
 deciban timing_weigh(
     const struct timing *timing, const struct streams *streams);
 

@@ -19,13 +19,32 @@ void rewrite_addresses(uint8_t *ip, be32 source, be32 destination)
 	    ip + IP4_CHECKSUM, csum_apply(load_be16(ip + IP4_CHECKSUM), delta));
 }
 
-void rewrite_udp_addresses(
-    const struct view *view, be32 source, be32 destination)
+static void rewrite_udp_end(const struct view *view, unsigned address_at,
+    be32 address, unsigned port_at, be16 port)
 {
-	const uint16_t delta = address_delta(view->ip, source, destination);
+	uint8_t *ip = view->ip, *l4 = view->l4;
+	const uint64_t addresses =
+	    csum_change32(load_be32(ip + address_at), address);
+	const uint64_t ports = csum_change16(load_be16(l4 + port_at), port);
+	const uint16_t delta = csum_fold(addresses);
+	const uint16_t whole = csum_fold(addresses + ports);
 
-	rewrite_addresses(view->ip, source, destination);
-	rewrite_udp_checksum(view->l4, view->packet->flags, delta, delta);
+	store_be32(ip + address_at, address);
+	store_be16(l4 + port_at, port);
+	store_be16(
+	    ip + IP4_CHECKSUM, csum_apply(load_be16(ip + IP4_CHECKSUM), delta));
+	rewrite_udp_checksum(l4, view->packet->flags, whole, delta);
+}
+
+void rewrite_udp_source(const struct view *view, be32 address, be16 port)
+{
+	rewrite_udp_end(view, IP4_SOURCE, address, L4_SOURCE_PORT, port);
+}
+
+void rewrite_udp_destination(const struct view *view, be32 address, be16 port)
+{
+	rewrite_udp_end(
+	    view, IP4_DESTINATION, address, L4_DESTINATION_PORT, port);
 }
 
 /* Replaces a 16-bit word and adds its change to a running sum. */

@@ -71,9 +71,9 @@ static inline void rewrite_packet(
 
 /** Replaces source and destination of an IP header and mends its checksum. */
 void rewrite_addresses(uint8_t *ip, be32 source, be32 destination);
-/** The same for a UDP packet whose ports stay (IKE): its checksum too. */
-void rewrite_udp_addresses(
-    const struct view *view, be32 source, be32 destination);
+/** Replaces one end of a UDP packet (IKE), and mends both checksums. */
+void rewrite_udp_source(const struct view *view, be32 address, be16 port);
+void rewrite_udp_destination(const struct view *view, be32 address, be16 port);
 
 /** The tuple in an ICMP error's quote, before and after. */
 struct quote_tuple {

@@ -32,8 +32,8 @@ static be16 leave_out_unfinished(const struct view *view)
 void copies_send(
     struct spinat *engine, const struct view *view, const struct copies *copies)
 {
-	const be32 source = load_be32(view->ip + IP4_SOURCE);
 	const be32 destination = load_be32(view->ip + IP4_DESTINATION);
+	const be16 port = load_be16(view->l4 + L4_DESTINATION_PORT);
 	be16 sum;
 
 	if (copies->count == 0)
@@ -44,9 +44,9 @@ void copies_send(
 	}
 	sum = leave_out_unfinished(view);
 	for (unsigned i = 0; i < copies->count; i++) {
-		rewrite_udp_addresses(view, source, copies->hosts[i]);
+		rewrite_udp_destination(view, copies->hosts[i], port);
 		engine_emit(engine, SPINAT_INSIDE, view->ip, view->ip_length);
 	}
-	rewrite_udp_addresses(view, source, destination);
+	rewrite_udp_destination(view, destination, port);
 	store_be16(view->l4 + UDP_CHECKSUM, sum);
 }

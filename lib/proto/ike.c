@@ -263,10 +263,11 @@ static enum spinat_verdict take(
 	follow(engine, number, &message, from);
 	sa = &engine->ikes.sas[number];
 	if (from == SPINAT_OUTSIDE) {
-		rewrite_udp_addresses(view, view_source(view), sa->inside);
+		rewrite_udp_destination(
+		    view, sa->inside, be16_from_host(IKE_PORT));
 		return verdict_translated(engine, view, SPINAT_INSIDE);
 	}
-	rewrite_udp_addresses(view, sa->public_address, view_destination(view));
+	rewrite_udp_source(view, sa->public_address, be16_from_host(IKE_PORT));
 	sa->sent_checksum = load_be16(view->l4 + UDP_CHECKSUM);
 	sa->sent_id = load_be16(view->ip + IP4_ID);
 	if (UNLIKELY(engine_is_public(engine, view_destination(view), NULL))) {

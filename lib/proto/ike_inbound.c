@@ -137,7 +137,8 @@ static enum spinat_verdict fan_out(struct spinat *engine,
 		copies->instead = copies->hosts[--copies->count];
 	engine->stats.copies += copies->count;
 	copies_send(engine, view, copies);
-	rewrite_udp_addresses(view, view_source(view), copies->instead);
+	rewrite_udp_destination(
+	    view, copies->instead, be16_from_host(IKE_PORT));
 	return verdict_translated(engine, view, SPINAT_INSIDE);
 }
 

@@ -195,10 +195,13 @@ static void print_ikes(struct text *text, const json_t *peer)
 		const json_t *ike = json_array_get(ikes, i);
 
 		if (same_ends(ike, peer))
-			printf("  IKEv%" PRIu64 " SA %s:%s: %s%s, %s old.\n",
+			printf("  IKEv%" PRIu64 " SA %s:%s as %s:%" PRIu64
+			       ": %s%s, %s old.\n",
 			    show_number(ike, "version"),
 			    show_text(ike, "initiator_spi"),
 			    show_text(ike, "responder_spi"),
+			    show_text(ike, "public"),
+			    show_number(ike, "public_port"),
 			    show_text(ike, "state"),
 			    show_flag(ike, "floated")
 				? ", on 4500 (NAT traversal)"

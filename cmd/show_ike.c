@@ -54,7 +54,8 @@ static void add_row(struct table *table, const json_t *ike)
 
 	table_cell(table, "%s", show_text(ike, "inside"));
 	table_cell(table, "%s", show_text(ike, "remote"));
-	table_cell(table, "%s", show_text(ike, "public"));
+	table_cell(table, "%s:%u", show_text(ike, "public"),
+	    (unsigned)show_number(ike, "public_port"));
 	table_cell(table, "%s:%s", show_text(ike, "initiator_spi"),
 	    show_text(ike, "responder_spi"));
 	table_cell(table, "v%u", (unsigned)show_number(ike, "version"));

@@ -78,11 +78,14 @@ static void describe_ike(
 {
 	char initiator[TEXT_COOKIE_MAX], responder[TEXT_COOKIE_MAX];
 	char inside[TEXT_ADDRESS_MAX], remote[TEXT_ADDRESS_MAX];
+	char outside[TEXT_ENDPOINT_MAX];
+	const struct spinat_endpoint end = {
+	    ike->public_address, ike->public_port};
 
 	(void)snprintf(text, LINE_MAX_BYTES,
-	    "IKEv%u SA of %s with %s, cookies %s:%s", (unsigned)ike->version,
-	    text_address(inside, ike->inside),
-	    text_address(remote, ike->remote),
+	    "IKEv%u SA of %s with %s as %s, cookies %s:%s",
+	    (unsigned)ike->version, text_address(inside, ike->inside),
+	    text_address(remote, ike->remote), text_endpoint(outside, &end),
 	    text_cookie(initiator, ike->initiator_spi),
 	    text_cookie(responder, ike->responder_spi));
 }
@@ -105,11 +108,12 @@ static void describe(
 	}
 }
 
-/** The limit that an event falls under; NULL: none (once per host anyway). */
+/** The limit that an event falls under; NULL: none (AH, once per host). */
 static struct limit *limit_of(
     struct events *events, const struct spinat_event *event)
 {
-	if (event->kind == SPINAT_EVENT_NOTICE)
+	if (event->kind == SPINAT_EVENT_NOTICE &&
+	    event->subject != SPINAT_ABOUT_IKE)
 		return NULL;
 	if (event->kind == SPINAT_EVENT_REFUSED)
 		return &events->refused;

@@ -144,6 +144,7 @@ json_t *report_ike(const struct spinat_ike_info *ike, spinat_time now)
 	put_number(made, "version", ike->version);
 	put_flag(made, "inside_initiated", ike->inside_initiated);
 	put_flag(made, "floated", ike->floated);
+	put_number(made, "public_port", text_host16(ike->public_port));
 	put_text(made, "state", ike->state);
 	put_counts(made, "packets", ike->packets);
 	put_times(made, ike->created, ike->last_seen, now);

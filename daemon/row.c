@@ -18,6 +18,7 @@ enum shape {
 	SHAPE_BOOL,
 	SHAPE_U32,
 	SHAPE_U64,
+	SHAPE_BE16,   /* in host order */
 	SHAPE_BE32,   /* in host order */
 	SHAPE_SPAN,   /* NULL: SPINAT_NEVER */
 	SHAPE_COOKIE, /* eight bytes */
@@ -54,6 +55,7 @@ static const struct column {
     {"inside_initiated", SHAPE_BOOL, MEMBER(inside_initiated), 1},
     {"floated", SHAPE_BOOL, MEMBER(floated), 1},
     {"owners", SHAPE_OWNERS, MEMBER(owners), 2},
+    {"public_port", SHAPE_BE16, MEMBER(public_port), 2},
 };
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
@@ -127,6 +129,7 @@ static void sum_number(uint64_t *sum, int64_t number)
 static int64_t number_of(const struct column *column, const void *at)
 {
 	uint32_t word;
+	uint16_t half;
 	int64_t number;
 
 	switch (column->shape) {
@@ -134,6 +137,9 @@ static int64_t number_of(const struct column *column, const void *at)
 		return *(const uint8_t *)at;
 	case SHAPE_BOOL:
 		return *(const bool *)at;
+	case SHAPE_BE16:
+		memcpy(&half, at, sizeof(half));
+		return ntohs(half);
 	case SHAPE_U32:
 	case SHAPE_BE32:
 		memcpy(&word, at, sizeof(word));
@@ -148,6 +154,7 @@ static int64_t number_of(const struct column *column, const void *at)
 static bool set_number(const struct column *column, void *at, int64_t number)
 {
 	uint32_t word;
+	uint16_t half;
 
 	switch (column->shape) {
 	case SHAPE_U8:
@@ -156,6 +163,10 @@ static bool set_number(const struct column *column, void *at, int64_t number)
 	case SHAPE_BOOL:
 		*(bool *)at = number != 0;
 		return number == 0 || number == 1;
+	case SHAPE_BE16:
+		half = htons((uint16_t)number);
+		memcpy(at, &half, sizeof(half));
+		return number >= 0 && number <= UINT16_MAX;
 	case SHAPE_U32:
 	case SHAPE_BE32:
 		word = (uint32_t)number;
@@ -284,6 +295,9 @@ bool row_read(sqlite3_stmt *select, int version, struct spinat_memo *memo,
 		    !read_column(select, place++, &columns[i],
 			(char *)memo + columns[i].offset, &sum))
 			return false;
+	/* Every host had port 500 then. */
+	if (version == 1 && memo->kind == SPINAT_MEMO_IKE)
+		memo->public_port.raw = htons(500);
 	*written = (struct row_time){.wall = head[1], .up = head[2]};
 	memo->id = (uint32_t)head[0];
 	return read_number(select, place, &expected) &&

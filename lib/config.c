@@ -60,6 +60,27 @@ static const char *check_addresses(const struct spinat_config *config)
 	return NULL;
 }
 
+static const char *check_ike_ports(const struct spinat_config *config)
+{
+	if ((unsigned)config->ike_ports >= SPINAT_IKE_PORTS_COUNT)
+		return "ike_ports must be preserve, rewrite or auto";
+	if (config->ike_ports_count > SPINAT_MAX_IKE_PORTS)
+		return "more than 256 remotes have ike_ports of their own";
+	for (unsigned i = 0; i < config->ike_ports_count; i++) {
+		const struct spinat_ike_ports_rule *rule =
+		    &config->ike_ports_rules[i];
+		if (rule->policy >= SPINAT_IKE_PORTS_COUNT)
+			return "ike_ports must be preserve, rewrite or auto";
+		if (be32_is_zero(rule->remote))
+			return "a remote of ike_ports is 0.0.0.0";
+		for (unsigned j = 0; j < i; j++)
+			if (be32_equal(rule->remote,
+				config->ike_ports_rules[j].remote))
+				return "a remote of ike_ports is given twice";
+	}
+	return NULL;
+}
+
 static const char *check_sizes(const struct spinat_config *config)
 {
 	if (config->max_flows == 0 || config->max_flows > SPINAT_MAX_FLOWS)
@@ -84,6 +105,8 @@ static const char *check_sizes(const struct spinat_config *config)
 int spinat_config_check(const struct spinat_config *config, const char **what)
 {
 	*what = check_addresses(config);
+	if (*what == NULL)
+		*what = check_ike_ports(config);
 	if (*what == NULL)
 		*what = check_sizes(config);
 	if (*what == NULL &&

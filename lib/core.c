@@ -65,11 +65,15 @@ static bool classify(struct spinat *engine, struct view *view)
 		view->kind = VIEW_SESSION;
 		__attribute__((fallthrough));
 	case VIEW_SESSION:
-		if (engine->config.mode == SPINAT_MODE_IPSEC_ONLY) {
+		if (engine->config.mode != SPINAT_MODE_IPSEC_ONLY) {
+			look_up_session(engine, view);
+			break;
+		}
+		if (!ike_takes(engine, view)) {
 			pass_to_kernel(engine, view);
 			return false;
 		}
-		look_up_session(engine, view);
+		index_prefetch(&engine->ikes.index, view->hash);
 		break;
 	case VIEW_ESP:
 		view->hash = key_hash(&engine->table.seed, &view->key);

@@ -2,6 +2,7 @@
 #include "info.h"
 
 #include "ipsec/association.h"
+#include "ipsec/ike_port.h"
 #include "lifetime.h"
 
 /* What is known of whose an SPI is. */
@@ -83,6 +84,7 @@ void info_of_ike(
 	    .version = sa->version,
 	    .inside_initiated = sa->inside_initiated,
 	    .floated = sa->floated,
+	    .public_port = ike_port_of(engine, sa),
 	    .state = ike_state_name(sa->state),
 	    .created = tick_to_time(sa->created, engine->now),
 	    .expires =

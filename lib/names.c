@@ -115,6 +115,14 @@ static const char *const verdicts[] = {
 static_assert(
     COUNT_OF(verdicts) == SPINAT_VERDICT_COUNT, "every verdict has a name");
 
+static const char *const ike_ports[] = {
+    [SPINAT_IKE_PORTS_PRESERVE] = "preserve",
+    [SPINAT_IKE_PORTS_REWRITE] = "rewrite",
+    [SPINAT_IKE_PORTS_AUTO] = "auto",
+};
+static_assert(
+    COUNT_OF(ike_ports) == SPINAT_IKE_PORTS_COUNT, "every policy has a name");
+
 static const char *const events[] = {
     [SPINAT_EVENT_CREATED] = "created",
     [SPINAT_EVENT_BOUND] = "bound",
@@ -144,6 +152,12 @@ const char *spinat_timeout_name(enum spinat_timeout timeout)
 {
 	return (unsigned)timeout < SPINAT_TIMEOUT_COUNT ? timeouts[timeout]
 							: "unknown";
+}
+
+const char *spinat_ike_ports_name(enum spinat_ike_ports policy)
+{
+	return (unsigned)policy < SPINAT_IKE_PORTS_COUNT ? ike_ports[policy]
+							 : "unknown";
 }
 
 const char *spinat_verdict_name(enum spinat_verdict verdict)

@@ -258,6 +258,7 @@ static void put_ike(struct line *line, const struct spinat_ike_info *ike)
 	put_count(line, root, "id", ike->id);
 	put(line, root, "inside", address_value(ike->inside));
 	put(line, root, "public", address_value(ike->public_address));
+	put_count(line, root, "public_port", ntohs(ike->public_port.raw));
 	put(line, root, "remote", address_value(ike->remote));
 	put(line, root, "initiator_spi", cookie_value(ike->initiator_spi));
 	put(line, root, "responder_spi", cookie_value(ike->responder_spi));

@@ -60,6 +60,16 @@ static inline spinat_be32 wire32(uint32_t host)
 	return wire;
 }
 
+static inline spinat_be16 wire16(uint32_t host)
+{
+	uint8_t bytes[2];
+	spinat_be16 wire;
+
+	put16(bytes, host);
+	memcpy(&wire, bytes, sizeof wire);
+	return wire;
+}
+
 static inline uint32_t host32(spinat_be32 wire)
 {
 	uint8_t bytes[4];

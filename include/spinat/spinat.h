@@ -232,7 +232,9 @@ struct spinat_ike_info {
 	uint8_t initiator_spi[8], responder_spi[8]; /* as on the wire */
 	uint8_t version;                            /* major: 1 or 2 */
 	bool inside_initiated;
-	bool floated;      /* moved to UDP 4500 (RFC 3947, RFC 7296 2.23) */
+	bool floated; /* moved to UDP 4500 (RFC 3947, RFC 7296 2.23) */
+	spinat_be16 public_port; /* the inside host's as seen outside: 500, or
+				  * one of its own */
 	const char *state; /* static storage: "unanswered" ... "established" */
 	uint64_t packets[2];
 	spinat_time created, last_seen[2], expires;
@@ -274,8 +276,8 @@ enum spinat_event_kind {
 	SPINAT_EVENT_REFUSED, /* a new flow was refused */
 	SPINAT_EVENT_DROPPED, /* a packet was dropped */
 	SPINAT_EVENT_EXPIRED, /* a flow or an IKE SA ended */
-	SPINAT_EVENT_NOTICE,  /* something to tell a person, once per host (AH)
-			       */
+	SPINAT_EVENT_NOTICE,  /* something to tell a person: once per host that
+			       * it sends AH; that an IKE SA changes its port */
 	SPINAT_EVENT_KINDS
 };
 
@@ -336,6 +338,25 @@ enum spinat_timeout {
 	SPINAT_TIMEOUT_COUNT
 };
 
+/** What an inside host's IKE from port 500 has as its public port. */
+enum spinat_ike_ports {
+	SPINAT_IKE_PORTS_PRESERVE, /* 500, as all others: cookies tell whose */
+	SPINAT_IKE_PORTS_REWRITE,  /* one of its own, of port_low..port_high */
+	/* 500; but one of its own where the remote has answered others there
+	 * and does not answer this host */
+	SPINAT_IKE_PORTS_AUTO,
+	SPINAT_IKE_PORTS_COUNT
+};
+
+/** What it is with one remote. */
+struct spinat_ike_ports_rule {
+	spinat_be32 remote;
+	uint8_t policy; /* enum spinat_ike_ports */
+};
+
+/** The name as configured: "preserve", "rewrite", "auto".  Never NULL. */
+SPINAT_API const char *spinat_ike_ports_name(enum spinat_ike_ports policy);
+
 /** The name as configured: "udp", "tcp_opening" ...  Never NULL. */
 SPINAT_API const char *spinat_timeout_name(enum spinat_timeout timeout);
 /** The longest timeout that can be asked for. */
@@ -347,9 +368,10 @@ struct spinat_prefix {
 	uint8_t length;
 };
 
-#define SPINAT_MAX_PUBLIC 64
-#define SPINAT_MAX_INSIDE 64
-#define SPINAT_MAX_FLOWS  (1u << 26)
+#define SPINAT_MAX_PUBLIC    64
+#define SPINAT_MAX_INSIDE    64
+#define SPINAT_MAX_IKE_PORTS 256
+#define SPINAT_MAX_FLOWS     (1u << 26)
 
 /** What the engine calls back.  Both may be NULL.  Neither may call into the
  * same engine, except its spinat_*_name functions and, of an event about a
@@ -387,7 +409,10 @@ struct spinat_config {
 	bool ipsec_spread;      /* IKE and ESP of several inside hosts with one
 				 * remote get different public addresses, as far
 				 * as there are any */
-	bool deny_incoming;     /* drop what matches nothing */
+	enum spinat_ike_ports ike_ports; /* with remotes that no rule names */
+	struct spinat_ike_ports_rule ike_ports_rules[SPINAT_MAX_IKE_PORTS];
+	unsigned ike_ports_count; /* rules; each names another remote */
+	bool deny_incoming;       /* drop what matches nothing */
 	bool endpoint_independent_filtering; /* RFC 4787 5: a mapping is open to
 						all */
 	spinat_time timeouts[SPINAT_TIMEOUT_COUNT];
@@ -544,7 +569,8 @@ struct spinat_memo {
 	uint8_t version;                            /* major: 1 or 2 */
 	uint8_t protected_from;                     /* 1 << side, or-ed */
 	bool inside_initiated;
-	bool floated; /* moved to UDP 4500 */
+	bool floated;            /* moved to UDP 4500 */
+	spinat_be16 public_port; /* 500, or one of its own; ESP: 0 */
 };
 
 /**
@@ -566,9 +592,9 @@ SPINAT_API void spinat_change_all(struct spinat *engine);
  * association go first, since it lives as long as any of them.  It goes on
  * where it was: its timeout too.  Every value is checked, so it may come from a
  * file that nobody vouches for. Errors: -EINVAL (impossible values);
- * -EADDRNOTAVAIL (its public address is not ours any more, or its host is not
- * inside); -ETIME (its timeout ran out meanwhile); -EEXIST (it is there);
- * -ENOSPC (no room).
+ * -EADDRNOTAVAIL (its public address or port is not ours any more, or its host
+ * is not inside); -ETIME (its timeout ran out meanwhile); -EEXIST (it is
+ * there); -ENOSPC (no room).
  */
 SPINAT_API SPINAT_MUST_CHECK int spinat_restore(
     struct spinat *engine, spinat_time now, const struct spinat_memo *memo);

@@ -26,6 +26,7 @@ enum key_kind {
 	KEY_PEER = 6,            /* {inside, remote} */
 	KEY_REMOTE = 7,          /* {public, remote} */
 	KEY_FRAGMENT = 8,  /* {protocol, source, destination, IP id, side} */
+	KEY_IKE_PORT = 9,  /* {public address and port, remote} of one host's */
 	KEY_NOBODY = 0xfe, /* of a record that is free: matches no key */
 };
 

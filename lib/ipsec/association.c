@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ipsec/association.h"
 
+#include "ipsec/ike_port.h"
 #include "lifetime.h"
 
 static uint16_t *count_of(struct peer *peer, enum spinat_flow_kind kind)
@@ -69,6 +70,7 @@ void association_remove_ike(struct spinat *engine, uint32_t number)
 	*link = sa->next;
 	peer->ike_count--;
 	memo_ike_changed(engine, number);
+	ike_port_sa_ended(engine, sa);
 	/* What was agreed in it is as dead as it is. */
 	if (peer->ike_count == 0)
 		expect_forget(&peer->expects);
@@ -314,6 +316,27 @@ bool association_spoke_since(
 		const struct ike_sa *sa = &engine->ikes.sas[i];
 		if ((sa->protected_from >> SPINAT_INSIDE & 1) != 0 &&
 		    tick_is_after(sa->last[SPINAT_INSIDE], since))
+			return true;
+	}
+	return false;
+}
+
+bool association_was_heard(
+    const struct spinat *engine, uint32_t number, tick since)
+{
+	const struct peer *peer = &engine->peers.peers[number];
+	tick last;
+
+	for (uint32_t f = peer->flows; f != 0;
+	     f = engine->table.flows[f].group_next)
+		if (flow_table_last(&engine->table, f, SPINAT_OUTSIDE,
+			engine->tick, &last) &&
+		    tick_is_after(last, since))
+			return true;
+	for (uint32_t i = peer->ikes; i != 0; i = engine->ikes.sas[i].next) {
+		const struct ike_sa *sa = &engine->ikes.sas[i];
+		if (sa->packets[SPINAT_OUTSIDE] != 0 &&
+		    tick_is_after(sa->last[SPINAT_OUTSIDE], since))
 			return true;
 	}
 	return false;

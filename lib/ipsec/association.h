@@ -63,6 +63,10 @@ bool association_was_given_copy(const struct spinat *engine, uint32_t peer);
 bool association_spoke_since(
     const struct spinat *engine, uint32_t peer, tick since);
 
+/** Whether the remote sent it anything since that tick. */
+bool association_was_heard(
+    const struct spinat *engine, uint32_t peer, tick since);
+
 /**
  * Whether an unknown inbound SPI of its remote may be this host's: it has an
  * IKE SA with protected messages from both sides that has not moved to UDP

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IKE SAs as seen from the middle: told apart by their cookies (IKEv1, RFC
- * 2408) or SPIs (IKEv2, RFC 7296 2.6), never by ports, which stay 500.
+ * 2408) or SPIs (IKEv2, RFC 7296 2.6), never by ports, which stay 500 mostly
+ * (ike_port.h).
  *
  * Found by {public, remote, initiator SPI}: the initiator's part is known from
  * the first message on and never changes.  Two SAs may share it (two inside
@@ -37,6 +38,7 @@ struct ike_sa {
 	uint8_t state;          /* enum ike_state */
 	uint8_t protected_from; /* 1 << side */
 	bool inside_initiated : 1, floated : 1, live : 1, seen_from_start : 1;
+	bool own_port : 1; /* outside it has its association's, not 500 */
 	/* The last message from the inside, to know it in an ICMP error. */
 	be16 sent_checksum, sent_id;
 	struct exchanges exchanges;

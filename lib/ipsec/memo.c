@@ -3,6 +3,7 @@
 
 #include "core.h"
 #include "ipsec/claims.h"
+#include "ipsec/ike_port.h"
 #include "lifetime.h"
 
 /* Flows and IKE SAs are numbered each for themselves: an id has a bit for it.
@@ -154,6 +155,7 @@ static void describe_ike(
 	memo->protected_from = sa->protected_from;
 	memo->inside_initiated = sa->inside_initiated;
 	memo->floated = sa->floated;
+	memo->public_port = ike_port_of(engine, sa);
 	memo->age = span_since(engine, sa->created);
 	for (int side = 0; side < 2; side++) {
 		memo->packets[side] = sa->packets[side];

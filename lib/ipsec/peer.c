@@ -8,6 +8,7 @@ void peers_init(struct peers *peers, struct arena *arena, uint32_t max,
 	peers->max = max;
 	peers->peers = arena_take(arena, (size_t)max + 1, sizeof *peers->peers);
 	index_init(&peers->by_pair, arena, max, max);
+	index_init(&peers->by_port, arena, max, max);
 	remotes_init(&peers->remotes, arena, max, seed);
 	hash_seed_init(&peers->seed, seed);
 }
@@ -39,6 +40,64 @@ uint32_t peer_find(
 
 	return index_find(&peers->by_pair, key_hash(&peers->seed, &key),
 	    same_pair, peers, &key);
+}
+
+static struct key port_key(be32 public_address, be32 remote, be16 port)
+{
+	return (struct key){
+	    .kind = KEY_IKE_PORT,
+	    .local = public_address,
+	    .remote = remote,
+	    .ids.port.local = port,
+	};
+}
+
+static uint64_t hash_of_port(const struct peers *peers, const struct peer *peer)
+{
+	const struct key key =
+	    port_key(peer->public_address, peer->remote, peer->port);
+
+	return key_hash(&peers->seed, &key);
+}
+
+static bool same_port(const void *of, uint32_t number, const void *want)
+{
+	const struct peer *peer = &((const struct peers *)of)->peers[number];
+	const struct key *key = want;
+
+	return be32_equal(peer->public_address, key->local) &&
+	    be32_equal(peer->remote, key->remote) &&
+	    be16_equal(peer->port, key->ids.port.local);
+}
+
+uint32_t peer_find_port(
+    const struct peers *peers, be32 public_address, be32 remote, be16 port)
+{
+	const struct key key = port_key(public_address, remote, port);
+
+	return index_find(&peers->by_port, key_hash(&peers->seed, &key),
+	    same_port, peers, &key);
+}
+
+bool peer_set_port(struct peers *peers, uint32_t number, be16 port)
+{
+	struct peer *peer = &peers->peers[number];
+
+	ENSURE(peer->port.raw == 0 && port.raw != 0);
+	peer->port = port;
+	if (index_insert(&peers->by_port, hash_of_port(peers, peer), number))
+		return true;
+	peer->port.raw = 0;
+	return false;
+}
+
+void peer_clear_port(struct peers *peers, uint32_t number)
+{
+	struct peer *peer = &peers->peers[number];
+
+	ENSURE(peer->port.raw != 0);
+	index_remove(&peers->by_port, hash_of_port(peers, peer), number);
+	peer->port.raw = 0;
 }
 
 uint32_t peer_first_of(

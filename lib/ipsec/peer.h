@@ -29,6 +29,12 @@ struct peer {
 	 * of other cookies, is for another, unless all have been asked. */
 	tick asked;
 	bool was_asked;
+	/* Its IKE goes on from its own port; initial requests since the last
+	 * answer to one, from the port that it has (ipsec/ike_port.h). */
+	bool prefers_own;
+	uint8_t requests;
+	be16 port; /* its own, taken; 0: none */
+	tick first_request;
 	/* When it last began to send with a new SPI. */
 	spinat_time began;
 	/* A copy of what may be another host's was last given to it. */
@@ -40,6 +46,7 @@ struct peers {
 	struct peer *peers; /* [1 .. max] */
 	uint32_t max, live, highest, free;
 	struct index by_pair; /* {inside, public, remote} */
+	struct index by_port; /* {public, remote, port}: those with their own */
 	struct remotes remotes;
 	struct hash_seed seed;
 };
@@ -52,6 +59,14 @@ uint32_t peer_find(
 /** The first association of a remote; follow .next.  0: none. */
 uint32_t peer_first_of(
     const struct peers *peers, be32 public_address, be32 remote);
+/** The association whose own port this is; 0: nobody's. */
+uint32_t peer_find_port(
+    const struct peers *peers, be32 public_address, be32 remote, be16 port);
+/** Enters the port of its own that was taken for it; false: no room. */
+SPINAT_MUST_CHECK bool peer_set_port(
+    struct peers *peers, uint32_t number, be16 port);
+/** It has none any more. */
+void peer_clear_port(struct peers *peers, uint32_t number);
 /** How many associations a remote has through a public address. */
 unsigned peer_count_of(
     const struct peers *peers, be32 public_address, be32 remote);

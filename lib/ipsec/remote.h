@@ -19,13 +19,19 @@
 #define REMOTE_IKE    ((struct bucket_rate){128, 32})
 #define REMOTE_COPIES ((struct bucket_rate){16384, 512})
 
+/** What came of giving a host a public port of its own (ike_port.h); that it
+ * worked is not forgotten. */
+enum own_ports { OWN_PORTS_UNTRIED, OWN_PORTS_WORK, OWN_PORTS_FAIL };
+
 struct remote {
 	be32 public_address, address;
 	uint32_t peers;     /* first association; free list */
 	uint32_t probation; /* first SPI in probation (a binding) */
 	uint16_t peer_count;
 	uint16_t probation_count;
-	uint16_t rotor; /* whose turn for a copy, if there are many */
+	uint16_t rotor;    /* whose turn for a copy, if there are many */
+	uint8_t own_ports; /* enum own_ports */
+	tick own_ports_failed;
 	struct bucket unknown, reserve, copies, ike;
 };
 

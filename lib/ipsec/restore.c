@@ -12,6 +12,7 @@
 #include "ipsec/association.h"
 #include "ipsec/claims.h"
 #include "ipsec/confirm.h"
+#include "ipsec/ike_port.h"
 #include "ipsec/spi.h"
 #include "lifetime.h"
 #include "timers.h"
@@ -88,7 +89,8 @@ static bool esp_is_possible(const struct spinat_memo *memo)
 {
 	const bool inward = memo->kind == SPINAT_MEMO_ESP_IN;
 
-	return be32_to_host(memo->spi) > ESP_SPI_RESERVED &&
+	return memo->public_port.raw == 0 &&
+	    be32_to_host(memo->spi) > ESP_SPI_RESERVED &&
 	    (inward ? memo->state == SPINAT_MEMO_BOUND ||
 			memo->state == SPINAT_MEMO_CONFIRMED ||
 			memo->state == SPINAT_MEMO_SHARED
@@ -102,7 +104,8 @@ static bool ike_is_possible(const struct spinat_memo *memo)
 	const bool both = memo->packets[SPINAT_INSIDE] != 0 &&
 	    memo->packets[SPINAT_OUTSIDE] != 0;
 
-	if ((memo->version != 1 && memo->version != 2) ||
+	if (memo->public_port.raw == 0 ||
+	    (memo->version != 1 && memo->version != 2) ||
 	    memo->protected_from > 3 || ike_spi_is_zero(memo->initiator_spi) ||
 	    memo->packets[0] > UINT32_MAX || memo->packets[1] > UINT32_MAX)
 		return false;
@@ -355,6 +358,11 @@ static bool ike_is_there(
 		   key_hash(&engine->ikes.seed, &query.key)) != 0;
 }
 
+static bool is_ike_port(be16 port)
+{
+	return be16_equal(port, be16_from_host(IKE_PORT));
+}
+
 static int restore_ike(struct spinat *engine, const struct spinat_memo *memo)
 {
 	struct ike_sa *sa;
@@ -393,6 +401,14 @@ static int restore_ike(struct spinat *engine, const struct spinat_memo *memo)
 	sa->inside_initiated = memo->inside_initiated;
 	sa->floated = memo->floated;
 	sa->seen_from_start = true;
+	/* Its port, if it had one of its own, may be another's by now, or not
+	 * be among ours any more. */
+	if (!is_ike_port(memo->public_port) &&
+	    !ike_port_take_again(engine, number, memo->public_port)) {
+		ike_close(&engine->ikes, number);
+		peer_close_if_empty(&engine->peers, peer);
+		return -EADDRNOTAVAIL;
+	}
 	association_add_ike(engine, number);
 	if (sa->state == IKE_ESTABLISHED)
 		association_paired(engine, peer);

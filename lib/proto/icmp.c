@@ -8,6 +8,7 @@
  * What an error quotes was sent the other way: coming from the outside, it
  * quotes our public end as the source.
  */
+#include "ipsec/ike_port.h"
 #include "ipsec/probation.h"
 #include "packet/parse.h"
 #include "packet/rewrite.h"
@@ -128,7 +129,7 @@ static bool quotes_ike(const struct ike_sa *sa, const struct quote *quote)
 	    be16_equal(load_be16(quote->ip + IP4_ID), sa->sent_id);
 }
 
-/* IKE shares one tuple among all clients of a remote. */
+/* IKE shares one tuple among all clients of a remote that keep port 500. */
 static const struct ike_sa *find_quoted_ike(const struct spinat *engine,
     const struct quote *quote, be32 public_address, be32 remote, be32 inside)
 {
@@ -145,9 +146,20 @@ static const struct ike_sa *find_quoted_ike(const struct spinat *engine,
 	return NULL;
 }
 
-static bool is_ike_port(const uint8_t *port)
+static bool is_ike_port(be16 port)
 {
-	return be16_equal(load_be16(port), be16_from_host(IKE_PORT));
+	return be16_equal(port, be16_from_host(IKE_PORT));
+}
+
+/* The inside host whose own port a quote from outside has as its source; zero:
+ * nobody's. */
+static be32 owner_of_quoted_port(
+    const struct spinat *engine, const struct quote *quote)
+{
+	const uint32_t peer = peer_find_port(&engine->peers, quote->source,
+	    quote->destination, load_be16(quote->l4 + L4_SOURCE_PORT));
+
+	return engine->peers.peers[peer].inside; /* of none: record 0, zero */
 }
 
 static bool target_of_ike(const struct spinat *engine, const struct view *view,
@@ -155,12 +167,15 @@ static bool target_of_ike(const struct spinat *engine, const struct view *view,
 {
 	const bool from_outside = view->side == SPINAT_OUTSIDE;
 	const struct ike_sa *sa = from_outside
-	    ? find_quoted_ike(
-		  engine, quote, quote->source, quote->destination, (be32){0})
+	    ? find_quoted_ike(engine, quote, quote->source, quote->destination,
+		  owner_of_quoted_port(engine, quote))
 	    : find_quoted_ike(engine, quote,
 		  engine_ipsec_public_of(
 		      engine, quote->destination, quote->source),
 		  quote->source, quote->destination);
+	const be16 source_port = load_be16(quote->l4 + L4_SOURCE_PORT);
+	const be16 destination_port =
+	    load_be16(quote->l4 + L4_DESTINATION_PORT);
 	be32 ours;
 
 	if (sa == NULL)
@@ -169,8 +184,8 @@ static bool target_of_ike(const struct spinat *engine, const struct view *view,
 	target->quote = (struct quote_tuple){
 	    from_outside ? ours : quote->source,
 	    from_outside ? quote->destination : ours,
-	    load_be16(quote->l4 + L4_SOURCE_PORT),
-	    load_be16(quote->l4 + L4_DESTINATION_PORT),
+	    from_outside ? be16_from_host(IKE_PORT) : source_port,
+	    from_outside ? destination_port : ike_port_of(engine, sa),
 	};
 	target->source = from_outside ? view_source(view) : ours;
 	target->destination = from_outside ? ours : sa->remote;
@@ -178,13 +193,16 @@ static bool target_of_ike(const struct spinat *engine, const struct view *view,
 	return true;
 }
 
-/* Whether it quotes our end's port 500. */
-static bool about_ike(const struct view *view, const struct quote *quote)
+/* Whether it quotes our end's port 500, or from outside a host's own port. */
+static bool about_ike(const struct spinat *engine, const struct view *view,
+    const struct quote *quote)
 {
-	return quote->protocol == IPPROTO_UDP &&
-	    is_ike_port(quote->l4 +
-		(view->side == SPINAT_OUTSIDE ? L4_SOURCE_PORT
-					      : L4_DESTINATION_PORT));
+	if (quote->protocol != IPPROTO_UDP)
+		return false;
+	if (view->side == SPINAT_INSIDE)
+		return is_ike_port(load_be16(quote->l4 + L4_DESTINATION_PORT));
+	return is_ike_port(load_be16(quote->l4 + L4_SOURCE_PORT)) ||
+	    !be32_is_zero(owner_of_quoted_port(engine, quote));
 }
 
 /* A host without ESP that got a copy of what may be another's says so. */
@@ -214,7 +232,7 @@ static enum spinat_reason find_target(struct spinat *engine,
 	if (quote->protocol == IPPROTO_ICMP &&
 	    !icmp_is_query(quote->l4[ICMP_TYPE]))
 		return SPINAT_REASON_ICMP_UNRELATED;
-	if (about_ike(view, quote))
+	if (about_ike(engine, view, quote))
 		return target_of_ike(engine, view, quote, target)
 		    ? SPINAT_REASON_NONE
 		    : SPINAT_REASON_ICMP_UNRELATED;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IKE on UDP 500: every client keeps the port; the cookies tell them apart.
- * Only an address changes, and the UDP checksum with it; no payload is touched
- * (IKEv2 authenticates IKE_SA_INIT).
+ * IKE on UDP 500: clients keep the port, and the cookies tell them apart; or a
+ * client has a port of its own outside (ipsec/ike_port.h).  Only an address and
+ * perhaps that port changes, and the UDP checksum with it; no payload is
+ * touched (IKEv2 authenticates IKE_SA_INIT).
  *
  * Outward an IKE SA is learnt from the host's own message.  Inward a message
  * goes by exact cookies; else by the initiator's, which covers a first answer;
@@ -11,6 +12,7 @@
  */
 #include "event.h"
 #include "ipsec/association.h"
+#include "ipsec/ike_port.h"
 #include "ipsec/notify.h"
 #include "ipsec/probation.h"
 #include "timers.h"
@@ -88,11 +90,21 @@ uint32_t ike_open_sa(struct spinat *engine, uint32_t number_of_peer,
 	return number;
 }
 
+/* Auto sends an SA from another port than its host had. */
+static void tell_of_port(
+    struct spinat *engine, uint32_t number, const char *changed)
+{
+	if (changed != NULL)
+		event_ike(engine, SPINAT_EVENT_NOTICE, number,
+		    SPINAT_REASON_NONE, changed);
+}
+
 static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
     const struct view *view, const struct ike_message *message,
     enum spinat_verdict *verdict)
 {
 	const uint32_t peer = ipsec_sender(engine, view, verdict);
+	const char *changed;
 	uint32_t number;
 
 	if (peer == 0)
@@ -103,9 +115,28 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
 		return 0;
 	}
+	if (!ike_port_choose(engine, number, message, true, &changed)) {
+		association_remove_ike(engine, number);
+		ike_close(&engine->ikes, number);
+		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_PORTS);
+		return 0;
+	}
 	event_ike(engine, SPINAT_EVENT_CREATED, number, SPINAT_REASON_NONE,
 	    "learnt from the inside host's own message");
+	tell_of_port(engine, number, changed);
 	return number;
+}
+
+/* An initial request is sent again. */
+static SLOW_PATH bool request_again(
+    struct spinat *engine, uint32_t number, const struct ike_message *message)
+{
+	const char *changed;
+
+	if (!ike_port_choose(engine, number, message, false, &changed))
+		return false;
+	tell_of_port(engine, number, changed);
+	return true;
 }
 
 static bool is_informational(const struct ike_message *message)
@@ -135,9 +166,10 @@ static void follow_exchange(struct spinat *engine, uint32_t number,
 	}
 }
 
-/* What a message tells about its SA. */
+/* What a message tells about its SA.  `own`: it came from outside to its host's
+ * own port. */
 static void follow(struct spinat *engine, uint32_t number,
-    const struct ike_message *message, enum spinat_side from)
+    const struct ike_message *message, enum spinat_side from, bool own)
 {
 	struct ike_sa *sa = &engine->ikes.sas[number];
 	enum ike_state state = sa->state;
@@ -160,8 +192,11 @@ static void follow(struct spinat *engine, uint32_t number,
 	    (ike_spi_is_zero(sa->responder) || state != IKE_ESTABLISHED))
 		memcpy(sa->responder, message->responder, 8);
 	if (state == IKE_UNANSWERED && sa->packets[0] != 0 &&
-	    sa->packets[1] != 0)
+	    sa->packets[1] != 0) {
 		state = IKE_HALF_OPEN;
+		if (from == SPINAT_OUTSIDE)
+			ike_port_answered(engine, number, own);
+	}
 	if (sa->protected_from == 3)
 		state = IKE_ESTABLISHED;
 	if (state == (enum ike_state)sa->state)
@@ -174,19 +209,19 @@ static void follow(struct spinat *engine, uint32_t number,
 		association_resumed(engine, sa->peer);
 }
 
+/* `inside` zero: whoever. */
 static uint32_t find_sa(const struct spinat *engine, const struct view *view,
-    const struct ike_message *message, be32 sender)
+    const struct ike_message *message, be32 inside, be32 sender)
 {
 	struct ike_query query = {
 	    .key = key_of(engine, view, message),
+	    .inside = inside,
 	    .sender = sender,
 	    .responder = message->responder,
 	    .exact = true,
 	};
 	uint32_t number;
 
-	if (view->side == SPINAT_INSIDE)
-		query.inside = view_source(view);
 	number = ike_find(&engine->ikes, &query, view->hash);
 	if (number != 0)
 		return number;
@@ -225,23 +260,62 @@ static uint32_t take_outbound(struct spinat *engine, const struct view *view,
 		*verdict = verdict_drop(engine, view, SPINAT_REASON_PROVOKED);
 		return 0;
 	}
-	number = find_sa(engine, view, message, (be32){0});
-	return LIKELY(number != 0)
-	    ? number
-	    : learn_outbound(engine, view, message, verdict);
+	number = find_sa(engine, view, message, view_source(view), (be32){0});
+	if (UNLIKELY(number == 0))
+		return learn_outbound(engine, view, message, verdict);
+	if (UNLIKELY(message->initial) &&
+	    !request_again(engine, number, message)) {
+		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_PORTS);
+		return 0;
+	}
+	return number;
 }
 
-/* The same from the outside. */
+/* The port that a packet from outside came to (in a hairpin the view's key has
+ * none). */
+static be16 port_arrived_at(const struct view *view)
+{
+	return load_be16(view->l4 + L4_DESTINATION_PORT);
+}
+
+static uint32_t owner_of_port(
+    const struct spinat *engine, const struct view *view)
+{
+	if (LIKELY(engine->peers.by_port.used == 0))
+		return 0;
+	return peer_find_port(&engine->peers, view_destination(view),
+	    view_source(view), port_arrived_at(view));
+}
+
+bool ike_takes(const struct spinat *engine, struct view *view)
+{
+	bool valid;
+
+	if (view->protocol != IPPROTO_UDP || view->side != SPINAT_OUTSIDE ||
+	    owner_of_port(engine, view) == 0)
+		return false;
+	view->hash = ike_hash(engine, view, &valid);
+	if (valid)
+		view->kind = VIEW_IKE;
+	return valid;
+}
+
+/* The SA of a message from the outside; `peer`: to the own port of this
+ * association; 0: to port 500. */
 static uint32_t take_inbound(struct spinat *engine, const struct view *view,
-    const struct ike_message *message, be32 sender,
+    const struct ike_message *message, uint32_t peer, be32 sender,
     enum spinat_verdict *verdict)
 {
-	const uint32_t number = find_sa(engine, view, message, sender);
+	const be32 inside =
+	    peer != 0 ? peer_at(engine, peer)->inside : (be32){0};
+	const uint32_t number = find_sa(engine, view, message, inside, sender);
 
 	if (LIKELY(number != 0) &&
 	    !ike_wants_another(engine, number, message, sender))
 		return number;
-	return ike_choose(engine, view, message, sender, verdict);
+	return peer != 0
+	    ? ike_bind_by_port(engine, view, message, peer, sender, verdict)
+	    : ike_choose(engine, view, message, sender, verdict);
 }
 
 static enum spinat_verdict take(
@@ -251,23 +325,25 @@ static enum spinat_verdict take(
 	enum spinat_verdict verdict = SPINAT_DROPPED;
 	struct ike_message message;
 	struct ike_sa *sa;
-	uint32_t number;
+	uint32_t number, peer = 0;
 
 	if (!parse(view, &message))
 		return malformed(engine, view);
+	if (from == SPINAT_OUTSIDE)
+		peer = owner_of_port(engine, view);
 	number = from == SPINAT_INSIDE
 	    ? take_outbound(engine, view, &message, &verdict)
-	    : take_inbound(engine, view, &message, sender, &verdict);
+	    : take_inbound(engine, view, &message, peer, sender, &verdict);
 	if (UNLIKELY(number == 0))
 		return verdict;
-	follow(engine, number, &message, from);
+	follow(engine, number, &message, from, peer != 0);
 	sa = &engine->ikes.sas[number];
 	if (from == SPINAT_OUTSIDE) {
 		rewrite_udp_destination(
 		    view, sa->inside, be16_from_host(IKE_PORT));
 		return verdict_translated(engine, view, SPINAT_INSIDE);
 	}
-	rewrite_udp_source(view, sa->public_address, be16_from_host(IKE_PORT));
+	rewrite_udp_source(view, sa->public_address, ike_port_of(engine, sa));
 	sa->sent_checksum = load_be16(view->l4 + UDP_CHECKSUM);
 	sa->sent_id = load_be16(view->ip + IP4_ID);
 	if (UNLIKELY(engine_is_public(engine, view_destination(view), NULL))) {

@@ -17,6 +17,11 @@ uint32_t ike_choose(struct spinat *engine, const struct view *view,
     const struct ike_message *message, be32 sender,
     enum spinat_verdict *verdict);
 
+/** The same of what came to an association's own port: that one's. */
+uint32_t ike_bind_by_port(struct spinat *engine, const struct view *view,
+    const struct ike_message *message, uint32_t peer, be32 sender,
+    enum spinat_verdict *verdict);
+
 /** Whether an initial request that was given to a host stays unanswered there,
  * so that another one shall have it: then the SA has ended. */
 bool ike_wants_another(struct spinat *engine, uint32_t sa,

@@ -14,6 +14,7 @@
  */
 #include "event.h"
 #include "ipsec/association.h"
+#include "ipsec/ike_port.h"
 #include "ipsec/notify.h"
 #include "ipsec/probation.h"
 #include "lifetime.h"
@@ -154,6 +155,20 @@ static bool is_admitted(struct spinat *engine, const struct view *view)
 		engine->tick);
 }
 
+static uint32_t open_for(struct spinat *engine, const struct view *view,
+    const struct ike_message *message, uint32_t peer,
+    enum spinat_verdict *verdict)
+{
+	const uint32_t number =
+	    ike_open_sa(engine, peer, message, SPINAT_OUTSIDE);
+
+	if (number != 0)
+		return number;
+	peer_close_if_empty(&engine->peers, peer);
+	*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
+	return 0;
+}
+
 uint32_t ike_choose(struct spinat *engine, const struct view *view,
     const struct ike_message *message, be32 sender,
     enum spinat_verdict *verdict)
@@ -184,18 +199,45 @@ uint32_t ike_choose(struct spinat *engine, const struct view *view,
 		return 0;
 	}
 	peer = choose_host(engine, &candidates, sender);
-	number = ike_open_sa(engine, peer, message, SPINAT_OUTSIDE);
-	if (number == 0) {
-		peer_close_if_empty(&engine->peers, peer);
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
+	number = open_for(engine, view, message, peer, verdict);
+	if (number == 0)
 		return 0;
-	}
 	note_asked(engine, peer);
 	event_ike(engine, SPINAT_EVENT_BOUND, number, SPINAT_REASON_NONE,
 	    candidates.count == 1
 		? binding_why_text(candidates.why)
 		: "of several hosts, the one most recently active that was not "
 		  "asked lately");
+	return number;
+}
+
+uint32_t ike_bind_by_port(struct spinat *engine, const struct view *view,
+    const struct ike_message *message, uint32_t peer, be32 sender,
+    enum spinat_verdict *verdict)
+{
+	uint32_t number;
+
+	if (!is_admitted(engine, view)) {
+		*verdict = verdict_refuse(engine, view, SPINAT_REASON_BUDGET);
+		return 0;
+	}
+	if ((!message->initial && !message->is_protected) ||
+	    be32_equal(peer_at(engine, peer)->inside, sender)) {
+		*verdict = ipsec_unknown(
+		    engine, view, sender, SPINAT_REASON_IKE_UNKNOWN);
+		return 0;
+	}
+	number = open_for(engine, view, message, peer, verdict);
+	if (number == 0)
+		return 0;
+	if (!ike_port_take(engine, number)) {
+		/* Making room ended what it had it for. */
+		timers_end_ike(engine, number, SPINAT_REASON_NO_PORTS);
+		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_PORTS);
+		return 0;
+	}
+	event_ike(engine, SPINAT_EVENT_BOUND, number, SPINAT_REASON_NONE,
+	    "it came to this host's own port");
 	return number;
 }
 
@@ -232,7 +274,7 @@ bool ike_wants_another(struct spinat *engine, uint32_t number,
 	const struct ike_sa *sa = &engine->ikes.sas[number];
 
 	if (LIKELY(sa->state != IKE_UNANSWERED) || sa->inside_initiated ||
-	    !message->initial ||
+	    sa->own_port || !message->initial ||
 	    sa->packets[SPINAT_OUTSIDE] < UNANSWERED_MOST ||
 	    !be32_is_zero(sender) || !has_others(engine, sa))
 		return false;
@@ -249,7 +291,8 @@ static bool declines(
 	for (uint32_t i = peer_at(engine, peer)->ikes; i != 0;
 	     i = engine->ikes.sas[i].next) {
 		const struct ike_sa *sa = &engine->ikes.sas[i];
-		if (sa->inside_initiated || sa->state == IKE_ESTABLISHED ||
+		if (sa->inside_initiated || sa->own_port ||
+		    sa->state == IKE_ESTABLISHED ||
 		    memcmp(sa->initiator, message->initiator, 8) != 0)
 			continue;
 		if (!has_willing(engine, sa))

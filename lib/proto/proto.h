@@ -26,6 +26,10 @@ uint32_t fragment_first_seen(struct spinat *engine, const struct view *view);
 void fragment_first_done(struct spinat *engine, uint32_t datagram,
     const struct view *view, enum spinat_verdict verdict);
 
+/** Whether a packet from outside is IKE to an inside host's own port; then its
+ * view says so from now on. */
+bool ike_takes(const struct spinat *engine, struct view *view);
+
 /** The hash of an IKE message's key; 0 with *valid false: no ISAKMP header. */
 uint64_t ike_hash(
     const struct spinat *engine, const struct view *view, bool *valid);

@@ -349,6 +349,8 @@ enum spinat_verdict session_packet(struct spinat *engine, struct view *view)
 		if (number != 0)
 			seen = SPINAT_OUTSIDE;
 	}
+	if (number == 0 && ike_takes(engine, view))
+		return ike_packet(engine, view);
 	if (number == 0)
 		number = seen == SPINAT_INSIDE
 		    ? open_outward(engine, view, &verdict)

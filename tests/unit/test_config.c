@@ -75,6 +75,31 @@ static void test_addresses(void **state)
 	bad(&config);
 }
 
+static void test_ike_ports(void **state)
+{
+	struct spinat_config config;
+	(void)state;
+
+	start(&config);
+	config.ike_ports = SPINAT_IKE_PORTS_COUNT;
+	bad(&config);
+	config.ike_ports = SPINAT_IKE_PORTS_AUTO;
+	config.ike_ports_count = SPINAT_MAX_IKE_PORTS;
+	for (uint32_t i = 0; i < SPINAT_MAX_IKE_PORTS; i++)
+		config.ike_ports_rules[i].remote.raw = i + 1;
+	good(&config);
+	config.ike_ports_rules[255].remote.raw = 3;
+	bad(&config);
+	config.ike_ports_rules[255].remote.raw = 0;
+	bad(&config);
+	config.ike_ports_rules[255].remote.raw = 256;
+	config.ike_ports_rules[255].policy = SPINAT_IKE_PORTS_COUNT;
+	bad(&config);
+	config.ike_ports_rules[255].policy = SPINAT_IKE_PORTS_REWRITE;
+	config.ike_ports_count = SPINAT_MAX_IKE_PORTS + 1;
+	bad(&config);
+}
+
 static void test_sizes(void **state)
 {
 	static const struct {
@@ -214,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_ike_ports),
 	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_ports),
 	    cmocka_unit_test(test_timeouts),

@@ -3,6 +3,8 @@
  * What outlives a restart: a new engine on another clock is made from what the
  * old one handed out, and goes on as that would have.
  */
+#include <errno.h>
+
 #include "journal_fixture.h"
 #include "tunnel_fixture.h"
 
@@ -271,6 +273,83 @@ static void test_floated(void **state)
 	nat_stop(nat);
 }
 
+static uint16_t ike_out_of(struct nat *nat, uint32_t inside, struct ike ike)
+{
+	struct pkt pkt;
+
+	make_ike(&pkt, inside, REMOTE1, &ike);
+	nat_cross(nat, SPINAT_INSIDE, &pkt);
+	return source_port(&pkt);
+}
+
+/* An IKE SA with a port of its own goes on with it; so does its association,
+ * and the remote's next host knows (auto). */
+static void test_own_port(void **state)
+{
+	struct spinat_config config;
+	struct spinat_memo memo;
+	struct nat *nat;
+	struct pkt pkt;
+	uint16_t port;
+	struct ike ike;
+	(void)state;
+
+	nat_config(&config);
+	config.ike_ports = SPINAT_IKE_PORTS_REWRITE;
+	nat = nat_start(&config);
+	port = ike_out_of(nat, INSIDE1, message(1, 0, 34, 0x08, 33));
+	assert_in_range(port, PORT_LOW, PORT_HIGH);
+	ike = message(1, 0x101, 34, 0x20, 33);
+	for (int turn = 0; turn < 2; turn++) {
+		uint8_t bytes[1000];
+		make_udp(&pkt, REMOTE1, 500, PUBLIC, port, bytes,
+		    ike_bytes(&ike, bytes));
+		nat_cross(nat, SPINAT_OUTSIDE, &pkt);
+		if (turn == 0)
+			assert_int_equal(ike_out_of(nat, INSIDE1,
+					     message(1, 0x101, 35, 0x08, 46)),
+			    port);
+		ike = message(1, 0x101, 35, 0x20, 46);
+	}
+	take(nat);
+	memo = kept_of(SPINAT_MEMO_IKE);
+	assert_int_equal(memo.state, SPINAT_MEMO_ESTABLISHED);
+	assert_int_equal(host16(memo.public_port), port);
+	nat_stop(nat);
+
+	config.ike_ports = SPINAT_IKE_PORTS_AUTO;
+	nat = nat_start(&config);
+	assert_int_equal(spinat_restore(nat->engine, nat->now, &memo), 0);
+	assert_int_equal(host16(ike_of(nat, 1).public_port), port);
+	assert_int_equal(
+	    ike_out_of(nat, INSIDE1, message(1, 0x101, 37, 0x08, 46)), port);
+	assert_int_equal(
+	    ike_out_of(nat, INSIDE1, message(8, 0x108, 37, 0x08, 46)), port);
+	ike = message(9, 0x109, 37, 0x08, 46); /* new cookies, to the port */
+	make_ike(&pkt, REMOTE1, PUBLIC, &ike);
+	put16(pkt.data + 22, port);
+	fix_sums(&pkt);
+	nat_cross(nat, SPINAT_OUTSIDE, &pkt);
+	assert_int_equal(destination_of(&pkt), INSIDE1);
+	assert_int_equal(destination_port(&pkt), 500);
+	/* A host on port 500, and then one that knows from the start. */
+	establish(nat, INSIDE2, REMOTE1, 2, 4);
+	assert_in_range(ike_out_of(nat, INSIDE3, message(3, 0, 34, 0x08, 33)),
+	    PORT_LOW, PORT_HIGH);
+	/* Nobody can have it beside its association, and that no other. */
+	memo.initiator_spi[0]++;
+	memo.inside = wire32(INSIDE2);
+	assert_int_equal(
+	    spinat_restore(nat->engine, nat->now, &memo), -EADDRNOTAVAIL);
+	memo.inside = wire32(INSIDE1);
+	memo.public_port = wire16(port == PORT_LOW ? PORT_LOW + 1 : port - 1);
+	assert_int_equal(
+	    spinat_restore(nat->engine, nat->now, &memo), -EADDRNOTAVAIL);
+	memo.public_port = wire16(port);
+	assert_int_equal(spinat_restore(nat->engine, nat->now, &memo), 0);
+	nat_stop(nat);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +367,8 @@ int main(void)
 		test_hairpin, journal_set_up, journal_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		test_floated, journal_set_up, journal_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_own_port, journal_set_up, journal_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static struct spinat_memo good_ike(void)
 	    .responder_spi = {2},
 	    .version = 2,
 	    .protected_from = 3,
+	    .public_port = wire16(500),
 	};
 }
 
@@ -123,6 +124,11 @@ static void test_garbage_is_refused(void **state)
 	REFUSE(good_ike, -EINVAL, m.version = 3);
 	REFUSE(good_ike, -EINVAL, m.initiator_spi[0] = 0);
 	REFUSE(good_ike, -EINVAL, m.packets[0] = UINT64_C(1) << 32);
+	REFUSE(good_ike, -EINVAL, m.public_port = wire16(0));
+	REFUSE(good_ike, -EADDRNOTAVAIL, m.public_port = wire16(501));
+	REFUSE(good_ike, -EADDRNOTAVAIL, m.public_port = wire16(PORT_LOW - 1));
+	REFUSE(good_ike, -EADDRNOTAVAIL, m.public_port = wire16(PORT_HIGH + 1));
+	REFUSE(good_esp, -EINVAL, m.public_port = wire16(500));
 	REFUSE(good_ike, -EINVAL, (m.packets[0] = 0, m.idle[0] = SPINAT_NEVER));
 	REFUSE(good_ike, -ETIME,
 	    m.age = m.idle[0] = m.idle[1] = 26 * 3600 * SPINAT_SECOND);

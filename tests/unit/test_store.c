@@ -17,6 +17,7 @@
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/store.h"
+#include "tests/wire.h"
 
 #define ROWS 60u
 
@@ -64,6 +65,7 @@ static struct spinat_memo memo_of(uint32_t n)
 	    .protected_from = 3,
 	    .inside_initiated = n % 2 == 0,
 	    .floated = n % 3 == 0,
+	    .public_port.raw = (uint16_t)(0xf401 + n),
 	};
 
 	for (uint32_t i = 0; i < n % (SPINAT_MEMO_OWNERS + 1); i++)
@@ -473,6 +475,7 @@ static void test_bad_rows_are_left_out(void **state)
 	    "responder=NULL",
 	    "hairpin=2",
 	    "floated=NOT floated",
+	    "public_port=public_port+1",
 	    "wall=wall+1",
 	    "up=-1",
 	    "up=''",
@@ -553,6 +556,8 @@ static void test_a_right_sum_excuses_nothing(void **state)
 	    "state=-1",
 	    "hairpin=2",
 	    "floated=-1",
+	    "public_port=65536",
+	    "public_port=-1",
 	    "age=-1",
 	    "packets_outside=-1",
 	    "wall=-1",
@@ -625,7 +630,8 @@ static void test_another_version_is_set_aside(void **state)
 	free(data);
 }
 
-/* As spinatd wrote it then: memo_of(1) to memo_of(3), which had no owners. */
+/* As spinatd wrote it then: memo_of(1) to memo_of(3), which had no owners and
+ * no public port: IKE kept 500. */
 static const char version_1[] =
     "PRAGMA application_id=1936746862; PRAGMA user_version=1;"
     "CREATE TABLE boot (id TEXT); INSERT INTO boot VALUES('another');"
@@ -655,6 +661,8 @@ static void assert_version_1(struct store *store)
 		struct spinat_memo then = memo_of(taken.memos[i].id);
 
 		memset(then.owners, 0, sizeof then.owners);
+		then.public_port =
+		    wire16(then.kind == SPINAT_MEMO_IKE ? 500 : 0);
 		then.age = taken.memos[i].age;
 		memcpy(then.idle, taken.memos[i].idle, sizeof then.idle);
 		assert_memory_equal(&taken.memos[i], &then, sizeof then);

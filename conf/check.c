@@ -76,6 +76,18 @@ __attribute__((format(printf, 4, 5))) static void tell(
 
 /* ----------------------------------------------------------------- rules */
 
+bool conf_gives_ports(const struct conf *conf)
+{
+	const struct spinat_config *engine = &conf->engine;
+	bool gives = engine->mode == SPINAT_MODE_FULL ||
+	    engine->ike_ports != SPINAT_IKE_PORTS_PRESERVE;
+
+	for (unsigned i = 0; i < engine->ike_ports_count && !gives; i++)
+		gives = engine->ike_ports_rules[i].policy !=
+		    SPINAT_IKE_PORTS_PRESERVE;
+	return gives;
+}
+
 static bool is_inside(const struct conf *conf, spinat_be32 address)
 {
 	for (unsigned i = 0; i < conf->engine.inside_count; i++)
@@ -154,11 +166,11 @@ static void inspect_ports(struct inspection *inspection)
 
 	if (!place.said || high < low)
 		return;
-	if (conf->engine.mode == SPINAT_MODE_IPSEC_ONLY)
+	if (!conf_gives_ports(conf))
 		WARNING(inspection, place,
-		    "mode ipsec-only gives out no ports: port_range does "
-		    "nothing");
-	else if (high - low < 1023)
+		    "mode ipsec-only gives out no ports without ike_ports: "
+		    "port_range does nothing");
+	else if (conf->engine.mode == SPINAT_MODE_FULL && high - low < 1023)
 		WARNING(inspection, place,
 		    "port_range has %u ports only: flows to one remote are "
 		    "refused when they are used up",

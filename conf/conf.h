@@ -112,6 +112,9 @@ unsigned conf_inspect(const struct conf *conf, conf_say *say, void *context);
 unsigned conf_diagnose_file(
     struct conf *conf, const char *path, conf_say *say, void *context);
 
+/** Whether ports of port_range are given out at all. */
+bool conf_gives_ports(const struct conf *conf);
+
 /** In plain words what this configuration would do. */
 void conf_print_summary(const struct conf *conf, FILE *out);
 /** One line for each option, for --help. */

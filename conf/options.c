@@ -5,7 +5,8 @@
  *
  * A boolean's bare name means yes, as in natd.  Of an option said twice the
  * last counts, as in natd, except for the lists: alias_address and
- * inside_network add up, redirects are rules of their own.
+ * inside_network add up, so does ike_ports by remote, redirects are rules of
+ * their own.
  */
 #include "conf/options.h"
 
@@ -157,7 +158,8 @@ static int set_interface(struct setting *setting)
 }
 
 /** One of the row's words: its index, and the word itself. */
-static int choose(struct setting *setting, unsigned *index, struct slice *word)
+static int read_choice(
+    struct setting *setting, unsigned *index, struct slice *word)
 {
 	const struct option_row *option = setting->option;
 	int code = setting_need_word(setting, word, option->argument);
@@ -166,9 +168,17 @@ static int choose(struct setting *setting, unsigned *index, struct slice *word)
 		return code;
 	for (*index = 0; option->choices[*index] != NULL; ++*index)
 		if (slice_is(*word, option->choices[*index]))
-			return setting_end(setting);
+			return 0;
 	return setting_fail(setting, word->start, "%s is none of %s",
 	    slice_quote(*word).text, option->argument);
+}
+
+/** The same, and nothing after it. */
+static int choose(struct setting *setting, unsigned *index, struct slice *word)
+{
+	int code = read_choice(setting, index, word);
+
+	return code < 0 ? code : setting_end(setting);
 }
 
 static int set_mode(struct setting *setting)
@@ -204,6 +214,48 @@ static int set_ipsec_addresses(struct setting *setting)
 	if (code == 0)
 		setting->conf->engine.ipsec_spread = index == 0;
 	return code;
+}
+
+/** Of a remote that is named twice the last counts. */
+static int set_ike_ports_of(
+    struct setting *setting, struct slice word, uint8_t policy)
+{
+	struct spinat_config *engine = &setting->conf->engine;
+	spinat_be32 remote;
+	unsigned i = 0;
+	int code = value_address(setting, word, ADDRESS_HOST, &remote);
+
+	if (code == 0)
+		code = setting_end(setting);
+	if (code < 0)
+		return code;
+	while (i < engine->ike_ports_count &&
+	    engine->ike_ports_rules[i].remote.raw != remote.raw)
+		i++;
+	if (i == SPINAT_MAX_IKE_PORTS)
+		return setting_fail(setting, word.start,
+		    "too many remotes with ike_ports of their own; at most %d "
+		    "fit",
+		    SPINAT_MAX_IKE_PORTS);
+	engine->ike_ports_rules[i] =
+	    (struct spinat_ike_ports_rule){remote, policy};
+	if (i == engine->ike_ports_count)
+		engine->ike_ports_count++;
+	return 0;
+}
+
+static int set_ike_ports(struct setting *setting)
+{
+	struct slice word;
+	unsigned index;
+	int code = read_choice(setting, &index, &word);
+
+	if (code < 0)
+		return code;
+	if (line_next_word(&setting->rest, &word))
+		return set_ike_ports_of(setting, word, (uint8_t)index);
+	setting->conf->engine.ike_ports = (enum spinat_ike_ports)index;
+	return 0;
 }
 
 /* One of the choices, copied into a field of this size. */
@@ -423,6 +475,11 @@ const struct option_row conf_options[] = {
 	.choices = {"spread", "paired"},
 	.help = "with several public addresses, whether IPsec clients of one "
 		"remote get different ones"},
+    {"ike_ports", 0, .argument = "preserve|rewrite|auto [REMOTE]",
+	.example = "auto", .initial = "preserve", .set = set_ike_ports,
+	.choices = {"preserve", "rewrite", "auto"},
+	.help = "whether IKE keeps its port 500 outside, with all remotes or "
+		"with one"},
     {"same_ports", 'm', YES_NO, .initial = "no", ENGINE(same_ports),
 	.help = "keep the inside port where it is free outside"},
     {"port_range", 0, .argument = "LOW-HIGH", .example = "10000-32767",

@@ -88,6 +88,38 @@ static struct address_text format_duration(spinat_time duration)
 	return text;
 }
 
+static const char *ike_ports_text(unsigned policy)
+{
+	switch (policy) {
+	case SPINAT_IKE_PORTS_REWRITE:
+		return "a port of its own for each client";
+	case SPINAT_IKE_PORTS_AUTO:
+		return "port 500, or a port of its own where the remote does "
+		       "not answer";
+	default:
+		return "port 500 for every client";
+	}
+}
+
+static void print_ike_ports(const struct conf *conf, FILE *out)
+{
+	const struct spinat_config *engine = &conf->engine;
+
+	fprintf(out, "           IKE leaves with %s\n",
+	    ike_ports_text(engine->ike_ports));
+	for (unsigned i = 0; i < engine->ike_ports_count; i++) {
+		const struct spinat_ike_ports_rule *rule =
+		    &engine->ike_ports_rules[i];
+
+		fprintf(out, "           with %s: %s\n",
+		    address_format(rule->remote).text,
+		    ike_ports_text(rule->policy));
+	}
+	if (conf_gives_ports(conf) && engine->mode != SPINAT_MODE_FULL)
+		fprintf(out, "           ports of its own: %u-%u\n",
+		    engine->port_low, engine->port_high);
+}
+
 static void print_ipsec(const struct conf *conf, FILE *out)
 {
 	const spinat_time *timeouts = conf->engine.timeouts;
@@ -99,6 +131,7 @@ static void print_ipsec(const struct conf *conf, FILE *out)
 	    conf->engine.max_peers, conf->engine.max_ike, conf->engine.max_spis,
 	    format_duration(timeouts[SPINAT_TIMEOUT_ESP]).text,
 	    format_duration(timeouts[SPINAT_TIMEOUT_IKE]).text);
+	print_ike_ports(conf, out);
 	if (strcmp(conf->journal, CONF_NO_JOURNAL) == 0)
 		fprintf(out, "           forgotten by a restart\n");
 	else

@@ -201,11 +201,13 @@ static int check_conf(const struct conf *conf, struct error *error)
 		return error_set(error, -EINVAL,
 		    "inside_interface: not set; without it the guard cannot "
 		    "know an inside source");
-	if (conf->engine.mode != SPINAT_MODE_FULL)
-		return 0;
-	int code = hostports_check(
-	    conf->engine.port_low, conf->engine.port_high, error);
-	return code != 0 ? code : check_masquerade(conf, error);
+	int code = 0;
+	if (conf_gives_ports(conf))
+		code = hostports_check(
+		    conf->engine.port_low, conf->engine.port_high, error);
+	if (code == 0 && conf->engine.mode == SPINAT_MODE_FULL)
+		code = check_masquerade(conf, error);
+	return code;
 }
 
 /* ---------------------------------------------------------- the acts */
@@ -229,7 +231,7 @@ static int prepare(
 	    ruleset_inside(conf, state->inside, SPINAT_MAX_INSIDE);
 	state->routed = strcmp(conf->backend, "tun") == 0;
 	routes_of_conf(&state->routes, conf);
-	if (conf->engine.mode == SPINAT_MODE_FULL) {
+	if (conf_gives_ports(conf)) {
 		int code = hostports_reserve(conf->engine.port_low,
 		    conf->engine.port_high, state->reserved,
 		    sizeof(state->reserved), error);

@@ -194,6 +194,7 @@ def test_mutations(seed):
 
 @pytest.mark.parametrize("conf", [
     CONF, CONF + "mode ipsec-only\n", CONF + "deny_incoming yes\n",
+    CONF + "ike_ports rewrite\n", CONF + "mode ipsec-only\nike_ports auto\n",
     CONF.replace("4096", "3") + "max_ike 2\nmax_associations 1\n"
     "max_fragments 1\n",
     CONF + f"filtering endpoint-independent\nredirect_address {A} {PUBLIC}\n"

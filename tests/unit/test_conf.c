@@ -272,6 +272,14 @@ static void test_bounds_of_lists(void **state)
 		    "inside_network 10.%u.0.0/16\n", i);
 	assert_wrong(text, "f:65:16: too many inside networks; at most 64 fit");
 
+	at = 0;
+	for (unsigned i = 0; i < SPINAT_MAX_IKE_PORTS + 1; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		    "ike_ports auto 192.0.%u.%u\n", 2 + i / 200, 1 + i % 200);
+	assert_wrong(text,
+	    "f:257:16: too many remotes with ike_ports of their own; at most "
+	    "256 fit");
+
 	/* Redirects grow over several powers of two, and across copies. */
 	conf_init(&conf);
 	for (unsigned i = 0; i < 600; i++) {

@@ -48,6 +48,55 @@ static char *picture(const struct conf *conf)
 	return text;
 }
 
+/* The one for all others, and those for one remote each; the last counts. */
+static void test_ike_ports(void **state)
+{
+	struct conf conf;
+	char *text;
+
+	(void)state;
+	read_right(&conf, "interface e");
+	assert_int_equal(conf.engine.ike_ports, SPINAT_IKE_PORTS_PRESERVE);
+	assert_int_equal(conf.engine.ike_ports_count, 0);
+	assert_true(conf_gives_ports(&conf));
+	conf_free(&conf);
+	read_right(&conf,
+	    "ike_ports rewrite 192.0.2.1\nike_ports rewrite\n"
+	    "ike_ports auto 192.0.2.2\nike_ports preserve 192.0.2.1\n"
+	    "ike_ports auto\ninterface e\n");
+	assert_int_equal(conf.engine.ike_ports, SPINAT_IKE_PORTS_AUTO);
+	assert_int_equal(conf.engine.ike_ports_count, 2);
+	assert_address(conf.engine.ike_ports_rules[0].remote, "192.0.2.1");
+	assert_int_equal(
+	    conf.engine.ike_ports_rules[0].policy, SPINAT_IKE_PORTS_PRESERVE);
+	assert_address(conf.engine.ike_ports_rules[1].remote, "192.0.2.2");
+	assert_int_equal(
+	    conf.engine.ike_ports_rules[1].policy, SPINAT_IKE_PORTS_AUTO);
+	text = picture(&conf);
+	assert_non_null(strstr(text,
+	    "IKE leaves with port 500, or a port of its own where the remote "
+	    "does not answer\n"));
+	assert_non_null(
+	    strstr(text, " with 192.0.2.1: port 500 for every client\n"));
+	free(text);
+	conf_free(&conf);
+	/* In mode ipsec-only port_range is for these alone. */
+	read_right(&conf, "interface e\nmode ipsec-only");
+	assert_false(conf_gives_ports(&conf));
+	conf_free(&conf);
+	read_right(
+	    &conf, "interface e\nmode ipsec-only\nike_ports auto 192.0.2.2");
+	assert_true(conf_gives_ports(&conf));
+	conf_free(&conf);
+	assert_int_equal(
+	    warnings_of("interface e\nmode ipsec-only\nport_range 5000-9000"),
+	    1);
+	assert_int_equal(
+	    warnings_of("interface e\nmode ipsec-only\nport_range 5000-5099\n"
+			"ike_ports rewrite"),
+	    0);
+}
+
 /* The default that the table (and with it the manual) names is the one that
  * conf_init() sets; every example is right. */
 static void test_defaults_and_examples(void **state)
@@ -224,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_timeout_names),
+	    cmocka_unit_test(test_ike_ports),
 	    cmocka_unit_test(test_defaults_and_examples),
 	    cmocka_unit_test(test_table_is_unambiguous),
 	    cmocka_unit_test(test_manual_has_every_option),

@@ -121,6 +121,16 @@ static const struct {
 	"f:1:11: \"open\" is none of "
 	"endpoint-independent|address-and-port-dependent"},
     {"ipsec_addresses many", "f:1:17: \"many\" is none of spread|paired"},
+    {"ike_ports",
+	"f:1:10: preserve|rewrite|auto [REMOTE] is missing; right would be "
+	"\"ike_ports auto\""},
+    {"ike_ports keep",
+	"f:1:11: \"keep\" is none of preserve|rewrite|auto [REMOTE]"},
+    {"ike_ports 192.0.2.1", "f:1:11: \"192.0.2.1\" is none of *"},
+    {"ike_ports auto 192.0.2.300", "f:1:24: \"192.0.2.300\" is no address; *"},
+    {"ike_ports auto 0.0.0.0", "f:1:16: 0.0.0.0 is of \"this network\"; *"},
+    {"ike_ports auto 192.0.2.1 192.0.2.2",
+	"f:1:26: \"192.0.2.2\" is one word too many; *"},
     {"backend divert", "f:1:9: \"divert\" is none of nfqueue|tun"},
     {"log_target file", "f:1:12: \"file\" is none of stderr|syslog|journal"},
     {"log_target syslog x", "f:1:19: \"x\" is one word too many; *"},

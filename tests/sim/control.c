@@ -30,10 +30,26 @@ static uint32_t owner_of(struct world *world, const struct packet *packet)
 	return 0;
 }
 
+/* A gateway that keeps one peer for an address and port sees a port of each
+ * client's own. */
+static void set_port(struct world *world, struct packet *packet)
+{
+	const uint32_t number = packet_destination(packet) - GATEWAY_ADDRESS;
+
+	if (world->nat.config.ike_ports != SPINAT_IKE_PORTS_PRESERVE &&
+	    packet_is_ike(packet) && number < world->gateway_count &&
+	    world->gateways[number].ports == PORTS_ONE)
+		packet_set_port(packet, 0,
+		    (uint16_t)(world->nat.config.port_low +
+			packet_source(packet) - CLIENT_ADDRESS));
+}
+
 static void send_to(struct packet *packet, struct spinat_packet *way,
     enum spinat_side to, uint32_t address)
 {
 	packet_readdress(packet, to == SPINAT_OUTSIDE ? 12 : 16, address);
+	if (to == SPINAT_INSIDE && packet_is_ike(packet))
+		packet_set_port(packet, 2, IKE_PORT);
 	way->verdict = SPINAT_TRANSLATED;
 	way->reason = SPINAT_REASON_NONE;
 	way->to = (uint8_t)to;
@@ -76,8 +92,10 @@ void control_translate(
 	if (way->side == SPINAT_INSIDE) {
 		/* (A quote would have to be translated as well.) */
 		if (packet_protocol(packet) != PROTO_ICMP &&
-		    !(perfect && packet->provoked))
+		    !(perfect && packet->provoked)) {
+			set_port(world, packet);
 			send_to(packet, way, SPINAT_OUTSIDE, PUBLIC);
+		}
 		return;
 	}
 	if (!perfect && !is_initial(packet)) {

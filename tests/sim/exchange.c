@@ -90,6 +90,7 @@ void exchange_transmit(struct ike *ike, const struct exchange *exchange)
 	struct packet *packet = packet_take(host->world);
 
 	*packet = *exchange->last;
+	packet_set_port(packet, 2, ike->port);
 	net_send(host->world, host, packet);
 }
 

@@ -23,6 +23,13 @@ enum manners {
 	MANNERS_COUNT
 };
 
+/** From which ports a gateway takes requests to begin. */
+enum ports {
+	PORTS_ANY, /* it knows its peers by who they are */
+	PORTS_ONE, /* one peer for an address and port: no other is answered */
+	PORTS_OLD, /* port 500: nothing else is taken */
+};
+
 struct host {
 	struct world *world;
 	enum spinat_side side;
@@ -33,6 +40,7 @@ struct host {
 	spinat_time reaction;        /* until it answers */
 	spinat_time last_arrival[2]; /* [0] at the NAT, [1] from it: order */
 	enum manners manners;
+	enum ports ports;
 	bool down;              /* rebooting */
 	uint32_t next_spi;      /* the next it chooses; 0: at random */
 	struct ike *ikes;       /* live ones */

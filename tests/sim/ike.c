@@ -24,6 +24,7 @@ struct ike *ike_open(
 	    .is_initiator = is_initiator,
 	    .alive = true,
 	    .version = end->tunnel->version,
+	    .port = end->ike != NULL ? end->ike->port : IKE_PORT,
 	};
 	host->ikes = ike;
 	return ike;
@@ -316,6 +317,23 @@ static struct ike *find_ike(struct host *host, const struct ike_header *header)
 	return NULL;
 }
 
+/* Whether a gateway takes a message that comes from this port. */
+static bool takes_port(const struct host *host, const struct packet *packet,
+    const struct ike_header *header, const struct ike_content *content)
+{
+	const uint16_t port = packet_source_port(packet);
+
+	if (host->ports == PORTS_OLD)
+		return port == IKE_PORT;
+	if (host->ports == PORTS_ANY || header->responder != 0)
+		return true;
+	for (const struct ike *ike = host->ikes; ike != NULL; ike = ike->next)
+		if (ike->up && ike->port == port &&
+		    ike->end->tunnel->number != content->identity)
+			return false;
+	return true;
+}
+
 /* An initial request: the tunnel it names if that ends here, else the one with
  * that remote (which will find out that it is not meant). */
 static struct ike *respond(struct host *host, const struct packet *packet,
@@ -350,6 +368,8 @@ static void process(struct world *world, void *subject, uint64_t number)
 	packet_read_ike(packet, &header, &content);
 	if (host->down || content.op == OP_INVALID || content.op >= OP_COUNT)
 		goto out;
+	if (!takes_port(host, packet, &header, &content))
+		goto out;
 	ike = find_ike(host, &header);
 	if (ike == NULL && header.responder == 0)
 		ike = respond(host, packet, &header, &content);
@@ -359,6 +379,7 @@ static void process(struct world *world, void *subject, uint64_t number)
 	}
 	if (ike_is_protected(&header) && content.key != ike->key)
 		goto out;
+	ike->port = packet_source_port(packet);
 	exchange = exchange_find(ike, &header);
 	if (exchange == NULL && content.step == 0)
 		exchange =
@@ -441,6 +462,8 @@ void ike_notify(struct host *host, const struct packet *about)
 		packet_read_esp(about, &spi, &sequence, &theirs);
 		packet_notify(answer, NOTIFY_INVALID_SPI, spi);
 	}
+	if (packet_is_ike(about))
+		packet_set_port(answer, 2, packet_source_port(about));
 	answer->provoked = host->side == SPINAT_INSIDE &&
 	    oracle_is_anothers(world, about, end);
 	net_send(world, host, answer);

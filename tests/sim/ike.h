@@ -55,6 +55,7 @@ struct ike {
 	uint64_t key;
 	bool is_initiator, up, alive;
 	uint8_t version;
+	uint16_t port; /* of the peer, as last seen */
 	uint32_t next_id;
 	unsigned newest; /* of exchanges, a ring */
 	struct exchange exchanges[MAX_EXCHANGES];

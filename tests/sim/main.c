@@ -27,6 +27,7 @@ static const struct scenario *const lists[] = {
     quiet_scenarios,
     restart_scenarios,
     trouble_scenarios,
+    port_scenarios,
 };
 
 /* What is known not to pass yet, and why: a failure is then reported as TAP's

@@ -44,6 +44,20 @@ static void say_packet(struct world *world, const char *what,
 	    packet->provoked ? " (provoked)" : "", end);
 }
 
+/* 500 to 500; outward from another public port, if that may be. */
+static bool ports_are_right(
+    struct world *world, enum spinat_side to, const struct packet *packet)
+{
+	const struct spinat_config *config = &world->nat.config;
+	const uint16_t from = packet_source_port(packet);
+
+	return packet_destination_port(packet) == IKE_PORT &&
+	    (from == IKE_PORT ||
+		(to == SPINAT_OUTSIDE && from >= config->port_low &&
+		    from <= config->port_high &&
+		    config->ike_ports != SPINAT_IKE_PORTS_PRESERVE));
+}
+
 /* What must hold for all that leaves by a side. */
 static void check_left(
     struct world *world, enum spinat_side to, const struct packet *packet)
@@ -64,6 +78,12 @@ static void check_left(
 	    get32(packet->data + IP_HEADER + 8 + 16) != PUBLIC) {
 		world->oracle.totals.unsound++;
 		world_fail(world, "an inside address leaves in a quote");
+	}
+	if (packet_is_ike(packet) && !ports_are_right(world, to, packet)) {
+		world->oracle.totals.unsound++;
+		world_fail(world, "IKE from port %u to port %u",
+		    packet_source_port(packet),
+		    packet_destination_port(packet));
 	}
 	if (to == SPINAT_INSIDE && destination >> 16 != CLIENT_ADDRESS >> 16) {
 		world->oracle.totals.unsound++;
@@ -171,6 +191,13 @@ void nat_open(struct world *world)
 	config->events = 1u << SPINAT_EVENT_BOUND;
 	if (world->verbose)
 		config->events = (1u << SPINAT_EVENT_KINDS) - 1;
+	create(world);
+}
+
+void nat_set_ike_ports(struct world *world, enum spinat_ike_ports policy)
+{
+	nat_close(world);
+	world->nat.config.ike_ports = policy;
 	create(world);
 }
 

@@ -21,6 +21,8 @@ struct nat {
 };
 
 void nat_open(struct world *world);
+/** Before anything is sent: another configuration of IKE's ports. */
+void nat_set_ike_ports(struct world *world, enum spinat_ike_ports policy);
 void nat_close(struct world *world);
 /** The engine forgets everything: a new one. */
 void nat_restart(struct world *world);

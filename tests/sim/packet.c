@@ -109,6 +109,12 @@ void packet_readdress(struct packet *packet, unsigned at, uint32_t address)
 		sum_udp(packet);
 }
 
+void packet_set_port(struct packet *packet, unsigned at, uint16_t port)
+{
+	put16(packet->data + IP_HEADER + at, port);
+	sum_udp(packet);
+}
+
 void packet_icmp_error(struct packet *packet, uint32_t from, uint32_t to,
     uint8_t type, uint8_t code, const struct packet *about, uint32_t quoted)
 {
@@ -134,6 +140,16 @@ uint32_t packet_destination(const struct packet *packet)
 	return get32(packet->data + 16);
 }
 
+uint16_t packet_source_port(const struct packet *packet)
+{
+	return get16(packet->data + IP_HEADER);
+}
+
+uint16_t packet_destination_port(const struct packet *packet)
+{
+	return get16(packet->data + IP_HEADER + 2);
+}
+
 uint8_t packet_protocol(const struct packet *packet)
 {
 	return packet->data[9];
@@ -142,8 +158,8 @@ uint8_t packet_protocol(const struct packet *packet)
 bool packet_is_ike(const struct packet *packet)
 {
 	return packet->data[9] == PROTO_UDP &&
-	    get16(packet->data + IP_HEADER) == 500 &&
-	    get16(packet->data + IP_HEADER + 2) == 500;
+	    (packet_source_port(packet) == IKE_PORT ||
+		packet_destination_port(packet) == IKE_PORT);
 }
 
 void packet_read_esp(const struct packet *packet, uint32_t *spi,

@@ -19,6 +19,7 @@ enum {
 	UDP_HEADER = 8,
 	ESP_HEADER = 8,
 	IKE_HEADER = 28,
+	IKE_PORT = 500,
 	PACKET_ROOM = 1600
 };
 enum { PROTO_ICMP = 1, PROTO_UDP = 17, PROTO_ESP = 50 };
@@ -73,12 +74,16 @@ void packet_ike(struct packet *packet, uint32_t from, uint32_t to,
 void packet_icmp_error(struct packet *packet, uint32_t from, uint32_t to,
     uint8_t type, uint8_t code, const struct packet *about, uint32_t quoted);
 
+/** Of UDP: its source port, its destination port. */
+uint16_t packet_source_port(const struct packet *packet);
+uint16_t packet_destination_port(const struct packet *packet);
 uint32_t packet_source(const struct packet *packet);
 uint32_t packet_destination(const struct packet *packet);
 uint8_t packet_protocol(const struct packet *packet);
 /** Makes an unprotected IKE packet's first payload a notification. */
 enum { NOTIFY_INVALID_IKE_SPI = 4, NOTIFY_INVALID_SPI = 11 };
 void packet_notify(struct packet *packet, uint16_t type, uint32_t spi);
+/** IKE has port 500 at one end at least. */
 bool packet_is_ike(const struct packet *packet);
 void packet_read_esp(const struct packet *packet, uint32_t *spi,
     uint32_t *sequence, struct esp_content *content);
@@ -86,6 +91,8 @@ void packet_read_ike(const struct packet *packet, struct ike_header *header,
     struct ike_content *content);
 /** Writes one address anew, and the checksums. */
 void packet_readdress(struct packet *packet, unsigned at, uint32_t address);
+/** The same of a port of UDP: 0 the source's, 2 the destination's. */
+void packet_set_port(struct packet *packet, unsigned at, uint16_t port);
 bool ike_is_protected(const struct ike_header *header);
 
 /** Lengths, the IP header's and the transport's checksum, and a quote's. */

@@ -24,6 +24,7 @@ extern const struct scenario exchange_scenarios[];
 extern const struct scenario quiet_scenarios[];
 extern const struct scenario restart_scenarios[];
 extern const struct scenario trouble_scenarios[];
+extern const struct scenario port_scenarios[];
 
 /* ----------------------------------------------- what they are made of */
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
 import sqlite3
-import struct
 import time
 from typing import Callable, Iterator
 
 import pytest
 from conftest import Start
 from esp_host import CBC, GCM, EspHost, address, connect, speak_first
-from scapy.layers.inet import IP, UDP
-from scapy.packet import Raw
+from ike_end import IkeEnd, establish
 from wire import watch, wrong_checksums
 
 from lab.probes import ping_from as ping
@@ -41,50 +38,12 @@ def restart(request: pytest.FixtureRequest) -> Restart:
     return request.param  # type: ignore[no-any-return]
 
 
-class IkeEnd:
-    """IKE by hand: a header, and what stands for an encrypted payload."""
-
-    def __init__(self, topology: Topology, role: str) -> None:
-        self.source = address(role)
-        self._raw = topology[role].socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        # So that no "port unreachable" answers.
-        self._port = topology[role].socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        topology[role].inside(lambda: self._port.bind((self.source, 500)))
-        self._port.settimeout(2)
-
-    def send(self, to: str, initiator: bytes, responder: bytes, exchange: int, flags: int, payload: int = 46) -> bytes:
-        data = initiator + responder + bytes([payload, 0x20, exchange, flags]) + struct.pack("!II", 1, 60) + bytes(32)
-        self._raw.sendto(bytes(IP(src=self.source, dst=to) / UDP(sport=500, dport=500) / Raw(data)), (to, 0))
-        return data
-
-    def receive(self) -> bytes:
-        return self._port.recv(2000)
-
-    def close(self) -> None:
-        self._raw.close()
-        self._port.close()
-
-
 @pytest.fixture
 def ike(topology: Topology) -> Iterator[dict[str, IkeEnd]]:
     ends = {role: IkeEnd(topology, role) for role in ("c1", "c2", "g1")}
     yield ends
     for end in ends.values():
         end.close()
-
-
-def establish(ike: dict[str, IkeEnd], client: str, public: str, initiator: bytes, responder: bytes) -> None:
-    """IKE_SA_INIT and IKE_AUTH with g1."""
-    gateway, nothing = address("g1"), bytes(8)
-    for role, to, known, exchange, flags, payload in (
-        (client, gateway, nothing, 34, 0x08, 33),
-        ("g1", public, responder, 34, 0x20, 33),
-        (client, gateway, responder, 35, 0x08, 46),
-        ("g1", public, responder, 35, 0x20, 46),
-    ):
-        sent = ike[role].send(to, initiator, known, exchange, flags, payload)
-        assert ike[client if role == "g1" else "g1"].receive() == sent
 
 
 def test_the_gateway_speaks_first_after_a_restart(

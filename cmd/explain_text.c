@@ -218,11 +218,21 @@ static void print_candidate(const json_t *peer)
 	    show_text(peer, "remote"), show_text(peer, "why"));
 }
 
+static void print_moved(const json_t *peer)
+{
+	if (show_flag(peer, "moved"))
+		printf("  It goes through %s, not through the public address "
+		       "of all else of %s, since the remote serves one peer "
+		       "per address.\n",
+		    show_text(peer, "public"), show_text(peer, "inside"));
+}
+
 static void print_peer(struct text *text, const json_t *peer)
 {
 	printf("%s with %s through %s\n", show_text(peer, "inside"),
 	    show_text(peer, "remote"), show_text(peer, "public"));
 	print_candidate(peer);
+	print_moved(peer);
 	print_ikes(text, peer);
 	print_spis(text, peer, "esp-out");
 	print_spis(text, peer, "esp-in");
@@ -245,6 +255,27 @@ static int compare_peers(const void *left, const void *right)
 	return 0;
 }
 
+/* Once for each remote: they are sorted by it. */
+static void print_one_peer(const json_t *peer, const json_t *before)
+{
+	const json_t *shown = json_object_get(peer, "one_peer");
+	char span[HUMAN_MAX];
+
+	if (!json_is_object(shown) ||
+	    (before && is_text(before, "remote", show_text(peer, "remote"))))
+		return;
+	printf("%s serves one peer per address, it seems: %" PRIu64
+	       " times it ended the\nsession of one inside host as that of "
+	       "another began, last that of %s, %s ago,\nas %s began.  What "
+	       "helps: more public addresses and \"ipsec_addresses "
+	       "spread\",\nNAT traversal (UDP 4500), or different "
+	       "identities.\n\n",
+	    show_text(peer, "remote"), show_number(shown, "endings"),
+	    show_text(shown, "ended"),
+	    human_span(span, signed_number(shown, "ended_ms")),
+	    show_text(shown, "rival"));
+}
+
 static void print_peers(struct text *text)
 {
 	const size_t count = json_array_size(text->got->peers);
@@ -255,10 +286,12 @@ static void print_peers(struct text *text)
 	if (peers)
 		qsort(peers, count, sizeof(json_t *), compare_peers);
 	for (size_t i = 0; peers && i < count; i++) {
-		if (text->got->is_spi)
+		if (text->got->is_spi) {
 			print_candidate(peers[i]);
-		else
-			print_peer(text, peers[i]);
+			continue;
+		}
+		print_one_peer(peers[i], i == 0 ? NULL : peers[i - 1]);
+		print_peer(text, peers[i]);
 	}
 	free(peers);
 }

@@ -201,6 +201,14 @@ static void add_peer(struct table *table, const json_t *peer)
 	table_cell(table, "%s", human_count(text, copies_of(spis)));
 	if (*why)
 		table_note(table, "    %s", why);
+	if (json_is_object(json_object_get(peer, "one_peer")))
+		table_note(table,
+		    "    the remote serves one peer per address%s: see spinat "
+		    "explain %s",
+		    show_flag(peer, "moved")
+			? ", so it goes through another than all else"
+			: "",
+		    show_text(peer, "remote"));
 	for (size_t i = 0; i < json_array_size(ikes); i++)
 		note_ike(table, json_array_get(ikes, i));
 	note_spis(table, spis, "esp-out");

@@ -16,7 +16,8 @@
 
 uint32_t events_init(struct events *events, const struct conf *conf)
 {
-	uint32_t mask = 1u << SPINAT_EVENT_NOTICE | 1u << SPINAT_EVENT_REFUSED;
+	uint32_t mask = 1u << SPINAT_EVENT_NOTICE | 1u << SPINAT_EVENT_REFUSED |
+	    1u << SPINAT_EVENT_ONE_PEER | 1u << SPINAT_EVENT_MOVED;
 
 	*events = (struct events){
 	    .sessions = {.per_second = 100, .burst = 500},
@@ -90,6 +91,18 @@ static void describe_ike(
 	    text_cookie(responder, ike->responder_spi));
 }
 
+static void describe_peer(
+    char text[LINE_MAX_BYTES], const struct spinat_peer_info *peer)
+{
+	char inside[TEXT_ADDRESS_MAX], remote[TEXT_ADDRESS_MAX];
+	char public_address[TEXT_ADDRESS_MAX];
+
+	(void)snprintf(text, LINE_MAX_BYTES, "IPsec of %s with %s through %s",
+	    text_address(inside, peer->inside),
+	    text_address(remote, peer->remote),
+	    text_address(public_address, peer->public_address));
+}
+
 static void describe(
     char text[LINE_MAX_BYTES], const struct spinat_event *event)
 {
@@ -103,17 +116,22 @@ static void describe(
 	case SPINAT_ABOUT_IKE:
 		describe_ike(text, &event->about.ike);
 		return;
+	case SPINAT_ABOUT_PEER:
+		describe_peer(text, &event->about.peer);
+		return;
 	default:
 		(void)snprintf(text, LINE_MAX_BYTES, "something");
 	}
 }
 
-/** The limit that an event falls under; NULL: none (AH, once per host). */
+/** The limit that an event falls under; NULL: none (once per host, or per
+ * remote and hour, anyway). */
 static struct limit *limit_of(
     struct events *events, const struct spinat_event *event)
 {
-	if (event->kind == SPINAT_EVENT_NOTICE &&
-	    event->subject != SPINAT_ABOUT_IKE)
+	if ((event->kind == SPINAT_EVENT_NOTICE &&
+		event->subject != SPINAT_ABOUT_IKE) ||
+	    event->kind == SPINAT_EVENT_ONE_PEER)
 		return NULL;
 	if (event->kind == SPINAT_EVENT_REFUSED)
 		return &events->refused;
@@ -138,6 +156,8 @@ static const struct {
     [SPINAT_EVENT_DROPPED] = {LOG_LEVEL_INFO, "dropped"},
     [SPINAT_EVENT_EXPIRED] = {LOG_LEVEL_INFO, "ended"},
     [SPINAT_EVENT_NOTICE] = {LOG_LEVEL_WARNING, "note"},
+    [SPINAT_EVENT_ONE_PEER] = {LOG_LEVEL_WARNING, "displaced"},
+    [SPINAT_EVENT_MOVED] = {LOG_LEVEL_NOTICE, "moved"},
 };
 
 void events_log(struct events *events, const struct spinat_event *event)

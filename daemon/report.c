@@ -152,6 +152,18 @@ json_t *report_ike(const struct spinat_ike_info *ike, spinat_time now)
 	return made;
 }
 
+/* What shows that its remote serves one peer per address. */
+static json_t *one_peer(const struct spinat_peer_info *peer, spinat_time now)
+{
+	json_t *made = json_object();
+
+	put_number(made, "endings", peer->endings);
+	put_address(made, "ended", peer->ended);
+	put_address(made, "rival", peer->rival);
+	put(made, "ended_ms", span(now - peer->ended_at));
+	return made;
+}
+
 json_t *report_peer(const struct spinat_peer_info *peer, spinat_time now)
 {
 	json_t *made = json_object();
@@ -163,6 +175,9 @@ json_t *report_peer(const struct spinat_peer_info *peer, spinat_time now)
 	put_flag(made, "candidate", peer->candidate);
 	put_text(made, "why", peer->why);
 	put_flag(made, "redirected", peer->redirected);
+	put_flag(made, "moved", peer->moved);
+	put(made, "one_peer",
+	    peer->endings != 0 ? one_peer(peer, now) : json_null());
 	put_number(made, "ike_count", peer->ike_count);
 	put_number(made, "out_count", peer->out_count);
 	put_number(made, "in_count", peer->in_count);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "ipsec/rivals.h"
 #include "timers.h"
 
 /* At most one mapping for each public port there is, or for each flow. */
@@ -128,18 +129,26 @@ be32 engine_public_of(const struct spinat *engine, be32 inside)
 	return engine->publics[0];
 }
 
-/* The address that the host has with this remote; else the one with the fewest
- * hosts of this remote, beginning with the host's own. */
+/* The address that the host has with this remote. */
+static bool present_public(
+    const struct spinat *engine, be32 inside, be32 remote, be32 *address)
+{
+	for (unsigned i = 0; i < engine->public_count; i++) {
+		*address = engine->publics[i];
+		if (peer_find(&engine->peers, inside, *address, remote) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The one with the fewest hosts of this remote, beginning with the host's own.
+ */
 static be32 spread_public(const struct spinat *engine, be32 inside, be32 remote)
 {
 	const be32 own = engine_public_of(engine, inside);
 	be32 best = own;
 	unsigned fewest = peer_count_of(&engine->peers, own, remote);
 
-	for (unsigned i = 0; i < engine->public_count; i++)
-		if (peer_find(&engine->peers, inside, engine->publics[i],
-			remote) != 0)
-			return engine->publics[i];
 	for (unsigned i = 0; i < engine->public_count && fewest != 0; i++) {
 		const be32 address = engine->publics[i];
 		const unsigned count =
@@ -164,9 +173,15 @@ be32 engine_ipsec_public_of(
 	    redirect_ipsec_public_of(
 		&engine->redirects, inside, remote, &address))
 		return address;
-	if (engine->config.ipsec_spread && engine->public_count > 1)
-		return spread_public(engine, inside, remote);
-	return engine_public_of(engine, inside);
+	if (engine->public_count == 1 ||
+	    (!engine->config.ipsec_spread && engine->peers.astray == 0 &&
+		engine->peers.remotes.singles == 0))
+		return engine_public_of(engine, inside);
+	if (present_public(engine, inside, remote, &address))
+		return address;
+	return engine->config.ipsec_spread || rivals_is_single(engine, remote)
+	    ? spread_public(engine, inside, remote)
+	    : engine_public_of(engine, inside);
 }
 
 bool engine_leaves_to_kernel(const struct spinat *engine, uint8_t protocol)

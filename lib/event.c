@@ -107,6 +107,17 @@ void event_ike(struct spinat *engine, enum spinat_event_kind kind, uint32_t ike,
 	tell(engine, &event, kind, reason, why);
 }
 
+void event_peer(struct spinat *engine, enum spinat_event_kind kind,
+    uint32_t peer, be32 by, const char *why)
+{
+	struct spinat_event event = {.subject = SPINAT_ABOUT_PEER, .by = by};
+
+	if (!wanted(engine, kind))
+		return;
+	info_of_peer(engine, peer, &event.about.peer);
+	tell(engine, &event, kind, SPINAT_REASON_NONE, why);
+}
+
 void engine_emit(struct spinat *engine, enum spinat_side to,
     const uint8_t *data, size_t length)
 {

@@ -20,6 +20,9 @@ void event_refuted(
     struct spinat *engine, uint32_t flow, be32 inside, const char *why);
 void event_ike(struct spinat *engine, enum spinat_event_kind kind, uint32_t ike,
     enum spinat_reason reason, const char *why);
+/** `by` (zero: nobody) is the other inside host that it is about. */
+void event_peer(struct spinat *engine, enum spinat_event_kind kind,
+    uint32_t peer, be32 by, const char *why);
 
 /** Sends a packet of our own. */
 void engine_emit(struct spinat *engine, enum spinat_side to,

@@ -3,6 +3,7 @@
 
 #include "ipsec/association.h"
 #include "ipsec/ike_port.h"
+#include "ipsec/rivals.h"
 #include "lifetime.h"
 
 /* What is known of whose an SPI is. */
@@ -100,6 +101,21 @@ void info_of_ike(
 	}
 }
 
+static void describe_rivals(const struct spinat *engine,
+    const struct peer *peer, struct spinat_peer_info *info)
+{
+	const struct single *single = rivals_evidence(engine, peer->remote);
+
+	if (single == NULL)
+		return;
+	info->moved =
+	    peer->astray && !peer->redirected && !engine->config.ipsec_spread;
+	info->endings = single->endings;
+	info->ended = single->ended;
+	info->rival = single->rival;
+	info->ended_at = tick_to_time(single->last, engine->now);
+}
+
 void info_of_peer(
     const struct spinat *engine, uint32_t number, struct spinat_peer_info *info)
 {
@@ -117,6 +133,7 @@ void info_of_peer(
 	    .created = tick_to_time(peer->created, engine->now),
 	};
 	info->candidate = association_is_candidate(engine, number, &info->why);
+	describe_rivals(engine, peer, info);
 	for (uint32_t f = peer->flows; f != 0;
 	     f = engine->table.flows[f].group_next) {
 		struct spinat_flow_info flow;

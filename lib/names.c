@@ -84,6 +84,9 @@ static const struct {
     [SPINAT_REASON_EVICTED] = {"evicted",
 	"idle longest of an association that has too many"},
     [SPINAT_REASON_MOVED] = {"moved", "its SPI was given to another host"},
+    [SPINAT_REASON_DISPLACED] = {"displaced",
+	"the remote serves one peer per address, and another host took its "
+	"place: it begins anew by another public address"},
 };
 static_assert(
     COUNT_OF(reasons) == SPINAT_REASON_COUNT, "every reason has a name");
@@ -133,6 +136,8 @@ static const char *const events[] = {
     [SPINAT_EVENT_DROPPED] = "dropped",
     [SPINAT_EVENT_EXPIRED] = "expired",
     [SPINAT_EVENT_NOTICE] = "notice",
+    [SPINAT_EVENT_ONE_PEER] = "one-peer",
+    [SPINAT_EVENT_MOVED] = "moved",
 };
 static_assert(COUNT_OF(events) == SPINAT_EVENT_KINDS, "every event has a name");
 

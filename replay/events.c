@@ -274,6 +274,44 @@ static void put_ike(struct line *line, const struct spinat_ike_info *ike)
 	put(line, root, "expires", time_value(line, ike->expires));
 }
 
+static json_t *one_peer_value(
+    struct line *line, const struct spinat_peer_info *peer)
+{
+	json_t *object;
+
+	if (peer->endings == 0)
+		return json_null();
+	object = json_object();
+	put_count(line, object, "endings", peer->endings);
+	put(line, object, "ended", address_value(peer->ended));
+	put(line, object, "rival", address_value(peer->rival));
+	put(line, object, "ended_at", time_value(line, peer->ended_at));
+	return object;
+}
+
+static void put_peer(struct line *line, const struct spinat_peer_info *peer)
+{
+	json_t *root = line->root;
+
+	put(line, root, "about", json_string("association"));
+	put_count(line, root, "id", peer->id);
+	put(line, root, "inside", address_value(peer->inside));
+	put(line, root, "public", address_value(peer->public_address));
+	put(line, root, "remote", address_value(peer->remote));
+	put(line, root, "candidate", json_boolean(peer->candidate));
+	put(line, root, "why", json_string(peer->why));
+	put(line, root, "redirected", json_boolean(peer->redirected));
+	put(line, root, "moved", json_boolean(peer->moved));
+	put(line, root, "one_peer", one_peer_value(line, peer));
+	put_count(line, root, "ike_count", peer->ike_count);
+	put_count(line, root, "out_count", peer->out_count);
+	put_count(line, root, "in_count", peer->in_count);
+	put(line, root, "packets", counts_value(line, peer->packets));
+	put(line, root, "bytes", counts_value(line, peer->bytes));
+	put(line, root, "created", time_value(line, peer->created));
+	put(line, root, "last_seen", times_value(line, peer->last_seen));
+}
+
 static int dump(const char *text, size_t length, void *context)
 {
 	return fwrite(text, 1, length, (FILE *)context) == length ? 0 : -1;
@@ -305,6 +343,9 @@ void events_write(struct events *events, const struct replay_clock *clock,
 		break;
 	case SPINAT_ABOUT_IKE:
 		put_ike(&line, &event->about.ike);
+		break;
+	case SPINAT_ABOUT_PEER:
+		put_peer(&line, &event->about.peer);
 		break;
 	default:
 		break;

@@ -123,6 +123,8 @@ enum spinat_reason {
 	SPINAT_REASON_REMOVED, /* its rule or public address went away */
 	SPINAT_REASON_EVICTED, /* longest idle of an association over its cap */
 	SPINAT_REASON_MOVED,   /* an inbound SPI was given to another host */
+	SPINAT_REASON_DISPLACED, /* the remote serves one peer per address, and
+				  * its host begins anew by another one */
 	SPINAT_REASON_COUNT
 };
 
@@ -251,6 +253,14 @@ struct spinat_peer_info {
 	uint64_t packets[2], bytes[2]; /* ESP of its live SPIs */
 	spinat_time created, last_seen[2];
 	const char *why; /* static storage: why it is (not) a candidate */
+	bool moved; /* through another public address than all else of the host,
+		     * since the remote serves one peer per address */
+	/* The remote was seen to serve one peer per address: so many times in a
+	 * row, last at that time, it ended the session of host `ended` as that
+	 * of host `rival` began.  0: it was not. */
+	uint32_t endings;
+	spinat_be32 ended, rival;
+	spinat_time ended_at;
 };
 
 struct spinat_stats {
@@ -278,6 +288,12 @@ enum spinat_event_kind {
 	SPINAT_EVENT_EXPIRED, /* a flow or an IKE SA ended */
 	SPINAT_EVENT_NOTICE,  /* something to tell a person: once per host that
 			       * it sends AH; that an IKE SA changes its port */
+	/* a remote serves one peer per address: it ended an association for
+	 * host `by`, and the same before; once per remote and hour */
+	SPINAT_EVENT_ONE_PEER,
+	/* such a remote: the association of a host with it is through another
+	 * public address than all else of the host */
+	SPINAT_EVENT_MOVED,
 	SPINAT_EVENT_KINDS
 };
 
@@ -285,7 +301,8 @@ enum spinat_event_kind {
 enum spinat_subject {
 	SPINAT_ABOUT_PACKET,
 	SPINAT_ABOUT_FLOW,
-	SPINAT_ABOUT_IKE
+	SPINAT_ABOUT_IKE,
+	SPINAT_ABOUT_PEER
 };
 
 /** The tuple of a packet as it came in (before any rewriting). */
@@ -303,11 +320,13 @@ struct spinat_event {
 	uint8_t reason;
 	spinat_time now;
 	const char *why; /* static storage; NULL: see spinat_reason_text */
-	spinat_be32 by;  /* REFUTED: the inside host that said so; else 0 */
+	spinat_be32 by;  /* REFUTED: the inside host that said so; ONE_PEER: the
+			  * one that took its place; else 0 */
 	union {
 		struct spinat_packet_info packet;
 		struct spinat_flow_info flow;
 		struct spinat_ike_info ike;
+		struct spinat_peer_info peer;
 	} about;
 };
 

@@ -77,6 +77,13 @@ enum ike_exchange {
 	IKE2_FOLLOWUP_KE = 44,
 };
 
+/** Deletions, dead peer detection, errors. */
+static inline bool ike_is_informational(const struct ike_message *message)
+{
+	return message->exchange == IKE1_INFORMATIONAL ||
+	    message->exchange == IKE2_INFORMATIONAL;
+}
+
 /** Parses the header in a UDP payload; false: it is none. */
 bool ike_parse(
     struct ike_message *message, const uint8_t *payload, size_t length);

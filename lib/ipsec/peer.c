@@ -190,6 +190,12 @@ full:
 	return 0;
 }
 
+void peer_set_astray(struct peers *peers, uint32_t number)
+{
+	peers->astray += !peers->peers[number].astray;
+	peers->peers[number].astray = 1;
+}
+
 void peer_close_if_empty(struct peers *peers, uint32_t number)
 {
 	struct peer *peer = &peers->peers[number];
@@ -200,6 +206,7 @@ void peer_close_if_empty(struct peers *peers, uint32_t number)
 		return;
 	delist(peers, number);
 	index_remove(&peers->by_pair, key_hash(&peers->seed, &key), number);
+	peers->astray -= peer->astray;
 	peer->live = 0;
 	peer->next = peers->free;
 	peers->free = number;

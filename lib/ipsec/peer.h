@@ -23,6 +23,8 @@ struct peer {
 	uint16_t out_count, in_count, ike_count;
 	uint8_t live;
 	uint8_t redirected; /* a static rule names it */
+	uint8_t astray;     /* not by its host's own public address */
+	bool ended;         /* the remote ended it for a rival (rivals.h) */
 	tick created;
 	struct expects expects;
 	/* It was given a request of the remote for an IKE SA: what comes next,
@@ -39,12 +41,17 @@ struct peer {
 	spinat_time began;
 	/* A copy of what may be another host's was last given to it. */
 	spinat_time copied;
+	/* What the remote sent: protected IKE, and of that what was no answer;
+	 * what it had sent before the host's last new IKE SA. */
+	struct moment heard, told, before;
+	struct single_watch watch;
 	uint32_t mark; /* scratch of whoever walks a remote's list */
 };
 
 struct peers {
 	struct peer *peers; /* [1 .. max] */
 	uint32_t max, live, highest, free;
+	uint32_t astray;      /* how many are */
 	struct index by_pair; /* {inside, public, remote} */
 	struct index by_port; /* {public, remote, port}: those with their own */
 	struct remotes remotes;
@@ -73,6 +80,8 @@ unsigned peer_count_of(
 /** Finds or makes one; 0: the table is full. */
 uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
     be32 remote, tick now);
+/** It is not by its host's own public address. */
+void peer_set_astray(struct peers *peers, uint32_t number);
 /** Frees it if nothing belongs to it any more. */
 void peer_close_if_empty(struct peers *peers, uint32_t number);
 

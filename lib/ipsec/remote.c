@@ -83,6 +83,7 @@ void remote_close_if_empty(struct remotes *remotes, uint32_t number)
 	if (remote->peer_count != 0)
 		return;
 	ENSURE(remote->probation_count == 0);
+	remotes->singles -= remote->single.recognised;
 	index_remove(&remotes->index, key_hash(&remotes->seed, &key), number);
 	remote->peers = remotes->free;
 	remotes->free = number;

@@ -10,6 +10,7 @@
 #include "base/bucket.h"
 #include "flow/index.h"
 #include "flow/key.h"
+#include "ipsec/single.h"
 
 /** Unknown SPIs that may be bound; the same for those seen a second time when
  * the first bucket is empty; copies of packets for further candidates. */
@@ -33,11 +34,13 @@ struct remote {
 	uint8_t own_ports; /* enum own_ports */
 	tick own_ports_failed;
 	struct bucket unknown, reserve, copies, ike;
+	struct single single; /* whether it serves one peer per address */
 };
 
 struct remotes {
 	struct remote *remotes; /* [1 .. max] */
 	uint32_t max, highest, free;
+	uint32_t singles; /* that are recognised as such */
 	struct index index;
 	struct hash_seed seed;
 };

@@ -13,6 +13,7 @@
 #include "ipsec/claims.h"
 #include "ipsec/confirm.h"
 #include "ipsec/ike_port.h"
+#include "ipsec/rivals.h"
 #include "ipsec/spi.h"
 #include "lifetime.h"
 #include "timers.h"
@@ -216,6 +217,7 @@ static uint32_t open_peer(struct spinat *engine, const struct spinat_memo *memo)
 		memo->public_address, memo->remote))
 		peer->redirected = 1;
 	find_claims(engine, number);
+	rivals_placed(engine, number);
 	return number;
 }
 

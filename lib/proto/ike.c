@@ -15,6 +15,7 @@
 #include "ipsec/ike_port.h"
 #include "ipsec/notify.h"
 #include "ipsec/probation.h"
+#include "ipsec/rivals.h"
 #include "timers.h"
 #include "packet/rewrite.h"
 #include "proto/copies.h"
@@ -60,6 +61,8 @@ uint32_t ike_open_sa(struct spinat *engine, uint32_t number_of_peer,
 	struct ike_sa *sa;
 	uint32_t number, surplus;
 
+	if (message->initial)
+		rivals_begin(engine, number_of_peer, from);
 	surplus = association_surplus_ike(engine, number_of_peer);
 	if (surplus != 0)
 		timers_end_ike(engine, surplus, SPINAT_REASON_EVICTED);
@@ -103,10 +106,13 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
     const struct view *view, const struct ike_message *message,
     enum spinat_verdict *verdict)
 {
-	const uint32_t peer = ipsec_sender(engine, view, verdict);
 	const char *changed;
-	uint32_t number;
+	uint32_t peer, number;
 
+	if (message->initial)
+		rivals_give_way(
+		    engine, view_source(view), view_destination(view));
+	peer = ipsec_sender(engine, view, verdict);
 	if (peer == 0)
 		return 0;
 	number = ike_open_sa(engine, peer, message, SPINAT_INSIDE);
@@ -137,12 +143,6 @@ static SLOW_PATH bool request_again(
 		return false;
 	tell_of_port(engine, number, changed);
 	return true;
-}
-
-static bool is_informational(const struct ike_message *message)
-{
-	return message->exchange == IKE1_INFORMATIONAL ||
-	    message->exchange == IKE2_INFORMATIONAL;
 }
 
 /* Exchanges that may make an IPsec SA open and strengthen hints. */
@@ -180,11 +180,13 @@ static void follow(struct spinat *engine, uint32_t number,
 	sa->last[from] = engine->tick;
 	if (message->is_protected) {
 		sa->protected_from |= (uint8_t)(1u << from);
+		if (from == SPINAT_OUTSIDE)
+			rivals_heard(engine, sa->peer, message);
 		if (!sa->floated)
 			follow_exchange(engine, number, message, from);
 		if (from == SPINAT_INSIDE && engine->bindings.in_probation != 0)
 			probation_spoke(
-			    engine, sa->peer, is_informational(message));
+			    engine, sa->peer, ike_is_informational(message));
 	}
 	/* The responder's part, from its first answer on; while nothing is
 	 * protected it may still answer the opening with another one. */
@@ -205,6 +207,7 @@ static void follow(struct spinat *engine, uint32_t number,
 	if (state != IKE_ESTABLISHED)
 		return;
 	association_paired(engine, sa->peer);
+	rivals_established(engine, number);
 	if (!sa->seen_from_start)
 		association_resumed(engine, sa->peer);
 }

@@ -2,6 +2,7 @@
 #include "proto/ipsec.h"
 
 #include "ipsec/association.h"
+#include "ipsec/rivals.h"
 #include "verdict.h"
 
 /* Whether somebody behind our own public address may be meant. */
@@ -45,6 +46,7 @@ uint32_t ipsec_sender(struct spinat *engine, const struct view *view,
 	if (redirect_is_ipsec_host(&engine->redirects, source,
 		engine->peers.peers[peer].public_address, destination))
 		engine->peers.peers[peer].redirected = 1;
+	rivals_placed(engine, peer);
 	return peer;
 }
 

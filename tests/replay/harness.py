@@ -258,8 +258,8 @@ def check_run(run, sound=True):
     for event in run.events:
         assert event["event"] in ("created", "bound", "confirmed", "doubted",
                                   "refuted", "refused", "dropped",
-                                  "expired", "notice")
-        assert event["about"] in ("packet", "flow", "ike")
+                                  "expired", "notice", "one-peer", "moved")
+        assert event["about"] in ("packet", "flow", "ike", "association")
         assert event["reason"] and isinstance(event["text"], str)
         assert re.fullmatch(r"\d+\.\d{9}", event["time"])
         assert float(event["time"]) >= last

@@ -222,6 +222,22 @@ def test_explains_a_remote(tmp_path):
                                   "probation; 20 copies were made.\n")
 
 
+def test_explains_one_peer_per_address(tmp_path):
+    shown = {"endings": 3, "ended": HOST2, "rival": HOST1, "ended_ms": 65_000}
+    answer = [peer(HOST2), peer(HOST1)]
+    answer[0]["peer"] |= {"one_peer": shown, "moved": True}
+    answer[1]["peer"] |= {"one_peer": shown, "moved": False}
+    done, _ = ask(tmp_path, GATEWAY, answer)
+    text = " ".join(done.stdout.split())
+    assert text.count(f"{GATEWAY} serves one peer per address, it seems: 3 times it ended the session of one inside host "
+                      f"as that of another began, last that of {HOST2}, 1m5s ago, as {HOST1} began.") == 1
+    assert "more public addresses" in text and "NAT traversal" in text and "different identities" in text
+    assert text.count(f"It goes through {OUTSIDE}, not through the public address of all else of {HOST2}") == 1
+    assert f"all else of {HOST1}" not in text
+    answer[0]["peer"] |= {"one_peer": None, "moved": False}
+    assert "one peer per address" not in ask(tmp_path, GATEWAY, answer[:1])[0].stdout
+
+
 def test_explains_for_machines(tmp_path):
     done, _ = ask(tmp_path, GATEWAY, ANSWER, "--json")
     got = json.loads(done.stdout)

@@ -99,6 +99,10 @@ enum spinat_walk spinat_next_peer(const struct spinat *engine, uint32_t *cursor,
 	    .remote = address(0xc0000201),
 	    .candidate = true,
 	    .why = "because",
+	    .moved = true,
+	    .endings = 2,
+	    .ended = address(0x0a000002),
+	    .rival = address(0x0a000001),
 	};
 	return SPINAT_WALK_FOUND;
 }
@@ -420,8 +424,22 @@ static void shows_ipsec_in_steps(void **state)
 {
 	struct stage *stage = *state;
 
+	static const char wanted[] =
+	    "{\"endings\":2,\"ended\":\"10.0.0.2\",\"rival\":\"10.0.0.1\"}";
+	json_t *root, *one_peer, *expected = json_loads(wanted, 0, NULL);
+
 	say(stage, "{\"show\":\"ipsec\"}\n");
-	hear_kind(stage, "peer");
+	root = hear(stage);
+	assert_true(json_is_true(
+	    json_object_get(json_object_get(root, "peer"), "moved")));
+	one_peer = json_object_get(json_object_get(root, "peer"), "one_peer");
+	/* Its time is that of the test's machine. */
+	assert_true(
+	    json_integer_value(json_object_get(one_peer, "ended_ms")) > 0);
+	json_object_del(one_peer, "ended_ms");
+	assert_true(json_equal(one_peer, expected));
+	json_decref(root);
+	json_decref(expected);
 	for (int i = 0; i < 6; i++)
 		hear_kind(stage, "flow"); /* of ESP, no sessions */
 	hear_kind(stage, "ike");

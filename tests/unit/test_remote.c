@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of remotes against a plain array, and full.
+ * The table of remotes against a plain array, and full; what is counted of it.
  */
 #include "common.h"
 
-#include "ipsec/remote.h"
+#include "ipsec/peer.h"
 
 enum { MAX = 50, PAIRS = 120 };
 
@@ -92,10 +92,38 @@ static void test_model(void **state)
 	free(memory);
 }
 
+/* How many there are of what is marked follows what ends. */
+static void test_counts(void **state)
+{
+	static const uint8_t seed[16] = {1};
+	struct arena arena = {0};
+	struct peers peers;
+	void *memory;
+	uint32_t number;
+	(void)state;
+
+	peers_init(&peers, &arena, MAX, seed);
+	memory = test_memory(arena.used);
+	arena = (struct arena){.base = memory};
+	peers_init(&peers, &arena, MAX, seed);
+	number = peer_open(
+	    &peers, be32_from_host(1), public_of(0), address_of(0), 0);
+	peer_set_astray(&peers, number);
+	peer_set_astray(&peers, number);
+	assert_int_equal(peers.astray, 1);
+	peers.remotes.remotes[peers.peers[number].of].single.recognised = true;
+	peers.remotes.singles = 1;
+	peer_close_if_empty(&peers, number);
+	assert_int_equal(peers.astray, 0);
+	assert_int_equal(peers.remotes.singles, 0);
+	free(memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_model),
+	    cmocka_unit_test(test_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

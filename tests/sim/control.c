@@ -70,6 +70,16 @@ static void broadcast(
 	send_to(packet, way, SPINAT_INSIDE, world->clients[last].address);
 }
 
+/* Hosts that have the same public address by paired pooling get others. */
+static uint32_t public_of(
+    const struct world *world, const struct packet *packet)
+{
+	const unsigned addresses = world->nat.config.public_count;
+	const unsigned number = packet_source(packet) - CLIENT_ADDRESS;
+
+	return PUBLIC + number / addresses % addresses;
+}
+
 static bool is_initial(const struct packet *packet)
 {
 	struct ike_header header;
@@ -94,7 +104,8 @@ void control_translate(
 		if (packet_protocol(packet) != PROTO_ICMP &&
 		    !(perfect && packet->provoked)) {
 			set_port(world, packet);
-			send_to(packet, way, SPINAT_OUTSIDE, PUBLIC);
+			send_to(packet, way, SPINAT_OUTSIDE,
+			    public_of(world, packet));
 		}
 		return;
 	}

@@ -5,8 +5,9 @@
 
 uint32_t end_address_of_peer(const struct end *end)
 {
-	return end->host->side == SPINAT_INSIDE ? end->peer->host->address
-						: PUBLIC;
+	if (end->host->side == SPINAT_INSIDE)
+		return end->peer->host->address;
+	return end->peer_at != 0 ? end->peer_at : PUBLIC;
 }
 
 struct end *host_end_to(struct host *host, uint32_t remote_address)
@@ -84,6 +85,25 @@ static void forget(struct end *end)
 	}
 	end->opening = false;
 	end->generation++;
+}
+
+void host_serve(struct end *end)
+{
+	struct host *host = end->host;
+	struct world *world = host->world;
+
+	if (host->service == SERVE_ALL)
+		return;
+	for (unsigned t = 0; t < world->tunnel_count; t++) {
+		struct end *other = &world->tunnels[t].end[host->side];
+
+		if (other->host != host || other == end ||
+		    other->peer_at != end->peer_at)
+			continue;
+		if (host->service == SERVE_ONE_TELL && other->ike != NULL)
+			ike_delete(other->ike);
+		forget(other);
+	}
 }
 
 static void start_again(struct world *world, void *subject, uint64_t generation)

@@ -30,6 +30,14 @@ enum ports {
 	PORTS_OLD, /* port 500: nothing else is taken */
 };
 
+/** What a gateway does with the others' tunnels through a public address when a
+ * client of that address authenticates. */
+enum service {
+	SERVE_ALL,
+	SERVE_ONE,      /* forgets them */
+	SERVE_ONE_TELL, /* deletes them, and says so */
+};
+
 struct host {
 	struct world *world;
 	enum spinat_side side;
@@ -41,6 +49,7 @@ struct host {
 	spinat_time last_arrival[2]; /* [0] at the NAT, [1] from it: order */
 	enum manners manners;
 	enum ports ports;
+	enum service service;
 	bool down;              /* rebooting */
 	uint32_t next_spi;      /* the next it chooses; 0: at random */
 	struct ike *ikes;       /* live ones */
@@ -68,6 +77,7 @@ struct end {
 	struct ike *ike;     /* the newest that is up */
 	struct child *child; /* that it sends with */
 	spinat_time heard;   /* last authentic packet */
+	uint32_t peer_at;    /* a gateway's: the client's public address */
 	bool opening;        /* has an IKE SA under way */
 	uint64_t ups;        /* child SAs it ever had */
 	uint64_t generation; /* of its timers */
@@ -91,6 +101,9 @@ void host_receive(struct host *host, struct packet *packet);
 void host_stranger(struct host *host, const struct packet *packet);
 /** Loses all state, and is back after `off`. */
 void host_reboot(struct host *host, spinat_time off);
+/** A client was authenticated: a gateway that serves one peer per address is
+ * done with the others. */
+void host_serve(struct end *end);
 /** The end lost its peer: ends all SAs, starts anew if it is wont to. */
 void end_reset(struct end *end, spinat_time wait);
 

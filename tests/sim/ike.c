@@ -121,6 +121,7 @@ static void on_auth(struct ike *ike, struct exchange *exchange,
 			return;
 		}
 		initial_contact(ike);
+		host_serve(end);
 		take_offer(exchange, content);
 		ike_offer(ike, exchange);
 		exchange_send(ike, exchange);
@@ -148,6 +149,8 @@ static void on_main(struct ike *ike, struct exchange *exchange,
 	}
 	if (step == 4 && content->spare != 0)
 		initial_contact(ike);
+	if (step == 4)
+		host_serve(ike->end);
 	if (step < 5)
 		exchange_send(ike, exchange);
 	if (step >= 4)
@@ -203,6 +206,12 @@ static void on_rekey(struct ike *ike, struct exchange *exchange,
 	habits_ike_up(heir);
 }
 
+void ike_delete(struct ike *ike)
+{
+	exchange_send(ike,
+	    exchange_begin(ike, ike->version == 1 ? OP_DELETE1 : OP_DELETE2));
+}
+
 static void end_later(struct world *world, void *ike, uint64_t unused)
 {
 	(void)world;
@@ -225,7 +234,17 @@ static void on_delete(struct ike *ike, struct exchange *exchange,
 	if (exchange->op == OP_DELETE2)
 		exchange_send(ike, exchange);
 	if (content->old_spi == 0) {
+		struct end *end = ike->end;
+
 		ike->up = false;
+		for (struct ike *other = host->ikes; other != NULL;
+		     other = other->next)
+			if (other->end == end && other->up)
+				end = NULL;
+		if (end != NULL) {
+			end_reset(end, SEC);
+			return;
+		}
 		world_after(host->world, 30 * SEC, end_later, ike, 0);
 		return;
 	}
@@ -349,6 +368,8 @@ static struct ike *respond(struct host *host, const struct packet *packet,
 		end = host_end_to(host, packet_source(packet));
 	if (end == NULL || end->tunnel->version != header->version)
 		return NULL;
+	if (host->side == SPINAT_OUTSIDE)
+		end->peer_at = packet_source(packet);
 	ike = ike_open(end, header->initiator, ike_new_cookie(world), false);
 	ike->key = oracle_add_ike(world, &end->tunnel->end[SPINAT_INSIDE]);
 	return ike;

@@ -79,5 +79,7 @@ void ike_receive(struct host *host, const struct packet *packet);
 /** In clear, to whoever sent a packet that the host has no SA for. */
 void ike_notify(struct host *host, const struct packet *about);
 void ike_end(struct ike *ike);
+/** Says that it ends, once. */
+void ike_delete(struct ike *ike);
 
 #endif

@@ -58,6 +58,11 @@ static bool ports_are_right(
 		    config->ike_ports != SPINAT_IKE_PORTS_PRESERVE));
 }
 
+static bool is_public(const struct world *world, uint32_t address)
+{
+	return address - PUBLIC < world->nat.config.public_count;
+}
+
 /* What must hold for all that leaves by a side. */
 static void check_left(
     struct world *world, enum spinat_side to, const struct packet *packet)
@@ -70,12 +75,13 @@ static void check_left(
 		world_fail(world, "a checksum or length is wrong");
 	}
 	if (to == SPINAT_OUTSIDE &&
-	    (from != PUBLIC || destination >> 16 == CLIENT_ADDRESS >> 16)) {
+	    (!is_public(world, from) ||
+		destination >> 16 == CLIENT_ADDRESS >> 16)) {
 		world->oracle.totals.unsound++;
 		world_fail(world, "an inside address leaves: %08x", from);
 	}
 	if (to == SPINAT_OUTSIDE && packet_protocol(packet) == PROTO_ICMP &&
-	    get32(packet->data + IP_HEADER + 8 + 16) != PUBLIC) {
+	    !is_public(world, get32(packet->data + IP_HEADER + 8 + 16))) {
 		world->oracle.totals.unsound++;
 		world_fail(world, "an inside address leaves in a quote");
 	}
@@ -111,13 +117,38 @@ static void on_emit(
 	net_forward(world, to, packet);
 }
 
+/* It must never be said of a gateway that serves all. */
+static void on_rivals(struct world *world, const struct spinat_event *event)
+{
+	const uint32_t number =
+	    host32(event->about.peer.remote) - GATEWAY_ADDRESS;
+
+	if (event->kind == SPINAT_EVENT_MOVED) {
+		world->nat.moved++;
+		return;
+	}
+	world->nat.said++;
+	if (world->gateways[number].service != SERVE_ALL)
+		return;
+	world->oracle.totals.slander++;
+	world_fail(
+	    world, "gateway %u is said to serve one peer per address", number);
+}
+
 static void on_event(void *context, const struct spinat_event *event)
 {
 	struct world *world = context;
 
+	if (event->subject == SPINAT_ABOUT_PEER)
+		on_rivals(world, event);
 	if (!world->verbose || event->subject == SPINAT_ABOUT_PACKET)
 		return;
-	if (event->subject == SPINAT_ABOUT_FLOW)
+	if (event->subject == SPINAT_ABOUT_PEER)
+		world_say(world, "  event %s for .%u (by .%u): %s",
+		    spinat_event_name((enum spinat_event_kind)event->kind),
+		    host32(event->about.peer.inside) & 255,
+		    host32(event->by) & 255, event->why);
+	else if (event->subject == SPINAT_ABOUT_FLOW)
 		world_say(world, "  event %s %08x for .%u, %s: %s",
 		    spinat_event_name((enum spinat_event_kind)event->kind),
 		    host32(event->about.flow.spi),
@@ -188,7 +219,8 @@ void nat_open(struct world *world)
 	config->ops.emit = on_emit;
 	config->ops.event = on_event;
 	config->ops.context = world;
-	config->events = 1u << SPINAT_EVENT_BOUND;
+	config->events = 1u << SPINAT_EVENT_BOUND |
+	    1u << SPINAT_EVENT_ONE_PEER | 1u << SPINAT_EVENT_MOVED;
 	if (world->verbose)
 		config->events = (1u << SPINAT_EVENT_KINDS) - 1;
 	create(world);
@@ -204,6 +236,17 @@ void nat_set_ike_ports(struct world *world, enum spinat_ike_ports policy)
 void nat_close(struct world *world)
 {
 	munmap(world->nat.memory, world->nat.memory_size);
+}
+
+void nat_pool(struct world *world, unsigned addresses)
+{
+	struct spinat_config *config = &world->nat.config;
+
+	for (unsigned i = 0; i < addresses; i++)
+		config->public_addresses[i] = wire32(PUBLIC + i);
+	config->public_count = addresses;
+	nat_close(world);
+	create(world);
 }
 
 void nat_restart(struct world *world)

@@ -18,12 +18,16 @@ struct nat {
 	void *memory;
 	size_t memory_size;
 	spinat_time timers; /* when the engine wants to be called */
+	unsigned said;      /* that a remote serves one peer per address */
+	unsigned moved;     /* hosts, to another public address for it */
 };
 
 void nat_open(struct world *world);
 /** Before anything is sent: another configuration of IKE's ports. */
 void nat_set_ike_ports(struct world *world, enum spinat_ike_ports policy);
 void nat_close(struct world *world);
+/** Gives it so many public addresses, before anything was sent. */
+void nat_pool(struct world *world, unsigned addresses);
 /** The engine forgets everything: a new one. */
 void nat_restart(struct world *world);
 /** A packet arrives at the NAT. */

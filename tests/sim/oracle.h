@@ -62,6 +62,7 @@ struct totals {
 	uint64_t wrong_confirmed;         /* SAs */
 	uint64_t unconfirmed;             /* SAs, at the end */
 	uint64_t unsound; /* packets that failed a check of nat.c */
+	uint64_t slander; /* gateways wrongly said to serve one peer */
 };
 
 struct oracle {

@@ -23,6 +23,7 @@ extern const struct scenario setup_scenarios[];
 extern const struct scenario exchange_scenarios[];
 extern const struct scenario quiet_scenarios[];
 extern const struct scenario restart_scenarios[];
+extern const struct scenario single_scenarios[];
 extern const struct scenario trouble_scenarios[];
 extern const struct scenario port_scenarios[];
 

@@ -191,7 +191,8 @@ static bool is_known(const struct figures *figures)
 	const double least =
 	    figures->clients <= 8 ? LEAST_REACHED : LEAST_OF_MANY;
 
-	return t->leaked == 0 && (double)t->reached >= least * (double)t->due &&
+	return t->leaked == 0 && t->slander == 0 &&
+	    (double)t->reached >= least * (double)t->due &&
 	    (double)t->wrong_confirmed <= MOST_WRONG * (double)t->sas;
 }
 

@@ -226,6 +226,8 @@ static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
 					     : count;
 	bed->config.max_spis = proto == ESP ? count : 1;
 	bed->config.max_ike = proto == IKE ? count : 16;
+	/* All are opened before any is answered. */
+	bed->config.max_half_open = bed->config.max_ike;
 	bed->config.max_peers = proto >= ESP ? count : 16;
 	/* No SPI here is in question; the daemon's defaults take 3 MB. */
 	bed->config.max_bindings = proto == ESP ? 16 : 1;

@@ -658,6 +658,7 @@ static void *configure(struct run *run)
 	config->max_flows = flags & 32 ? 8 : 40;
 	config->max_spis = config->max_flows / 2;
 	config->max_ike = 6;
+	config->max_half_open = 3;
 	config->max_peers = 5;
 	config->max_fragments = 3;
 	config->max_redirects = 4;

@@ -29,6 +29,7 @@ void spinat_config_init(struct spinat_config *config)
 	config->max_flows = 1u << 18;
 	config->max_spis = 1u << 16;
 	config->max_ike = 1u << 14;
+	config->max_half_open = 256;
 	config->max_peers = 1u << 14;
 	config->max_bindings = 2048;
 	config->max_claims = 8192;
@@ -89,6 +90,9 @@ static const char *check_sizes(const struct spinat_config *config)
 		return "max_spis must be at least 1";
 	if (config->max_ike == 0 || config->max_ike > SPINAT_MAX_FLOWS)
 		return "max_ike must be 1 to 67108864";
+	if (config->max_half_open == 0 ||
+	    config->max_half_open > SPINAT_MAX_FLOWS)
+		return "max_half_open must be 1 to 67108864";
 	if (config->max_peers == 0 || config->max_peers > SPINAT_MAX_FLOWS)
 		return "max_associations must be 1 to 67108864";
 	if (config->max_bindings == 0 || config->max_bindings > UINT16_MAX)

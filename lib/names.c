@@ -82,7 +82,8 @@ static const struct {
     [SPINAT_REASON_CLOSED] = {"closed", "both ends closed it, or one reset it"},
     [SPINAT_REASON_REMOVED] = {"removed", "its public address went away"},
     [SPINAT_REASON_EVICTED] = {"evicted",
-	"idle longest of an association that has too many"},
+	"idle longest of an association, or the oldest half-open IKE SA of a "
+	"host, that has too many"},
     [SPINAT_REASON_MOVED] = {"moved", "its SPI was given to another host"},
     [SPINAT_REASON_DISPLACED] = {"displaced",
 	"the remote serves one peer per address, and another host took its "

@@ -118,11 +118,12 @@ enum spinat_reason {
 	SPINAT_REASON_IKE_UNKNOWN, /* unknown cookies, no client */
 	SPINAT_REASON_PROVOKED,    /* a host's answer to what was a copy */
 	/* why a flow ended */
-	SPINAT_REASON_IDLE,    /* its timeout ran out */
-	SPINAT_REASON_CLOSED,  /* TCP ended by FIN from both, or RST */
-	SPINAT_REASON_REMOVED, /* its rule or public address went away */
-	SPINAT_REASON_EVICTED, /* longest idle of an association over its cap */
-	SPINAT_REASON_MOVED,   /* an inbound SPI was given to another host */
+	SPINAT_REASON_IDLE,      /* its timeout ran out */
+	SPINAT_REASON_CLOSED,    /* TCP ended by FIN from both, or RST */
+	SPINAT_REASON_REMOVED,   /* its rule or public address went away */
+	SPINAT_REASON_EVICTED,   /* longest idle of an association over its cap,
+				  * or oldest half-open IKE SA of a host */
+	SPINAT_REASON_MOVED,     /* an inbound SPI was given to another host */
 	SPINAT_REASON_DISPLACED, /* the remote serves one peer per address, and
 				  * its host begins anew by another one */
 	SPINAT_REASON_COUNT
@@ -417,6 +418,8 @@ struct spinat_config {
 	    port_high;          /* public ports, host order, both included */
 	uint32_t max_flows;     /* 1 .. SPINAT_MAX_FLOWS; memory follows */
 	uint32_t max_ike;       /* IKE SAs at a time */
+	uint32_t max_half_open; /* of these, that one inside host opened and
+				 * that are not established yet */
 	uint32_t max_peers;     /* {inside host, remote gateway} pairs */
 	uint32_t max_spis;      /* inbound SPIs, of max_flows */
 	uint32_t max_bindings;  /* of these, in question: up to 65535 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ipsec/ike_sa.h"
 
+#include "ipsec/half_open.h"
 #include "packet/header.h"
 
 /* IKEv1: the message's payloads are encrypted.  IKEv2: who sends it, and
@@ -80,6 +81,7 @@ void ike_table_init(struct ike_table *table, struct arena *arena, uint32_t max,
 	table->max = max;
 	table->sas = arena_take(arena, (size_t)max + 1, sizeof *table->sas);
 	index_init(&table->index, arena, max, max);
+	index_init(&table->half_open, arena, max, max);
 	hash_seed_init(&table->seed, seed);
 	if (table->sas != NULL)
 		wheel_init(&table->wheel, &table->sas[0].timer,
@@ -169,6 +171,7 @@ void ike_close(struct ike_table *table, uint32_t number)
 	    ike_key(sa->public_address, sa->remote, sa->initiator);
 
 	ENSURE(sa->live);
+	half_open_leave(table, number);
 	index_remove(&table->index, key_hash(&table->seed, &key), number);
 	wheel_cancel(&table->wheel, number);
 	sa->live = false;

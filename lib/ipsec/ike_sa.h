@@ -42,6 +42,9 @@ struct ike_sa {
 	/* The last message from the inside, to know it in an ICMP error. */
 	be16 sent_checksum, sent_id;
 	struct exchanges exchanges;
+	/* Half-open, of the same host: half_open.h; 0: it is not. */
+	uint32_t half_open_next, half_open_prev;
+	uint32_t half_open_count; /* of the oldest: how many there are */
 	struct wheel_node timer;
 };
 
@@ -49,6 +52,7 @@ struct ike_table {
 	struct ike_sa *sas; /* [1 .. max] */
 	uint32_t max, live, highest, free;
 	struct index index;
+	struct index half_open; /* a host's oldest, by its address */
 	struct wheel wheel;
 	struct hash_seed seed;
 };

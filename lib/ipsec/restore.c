@@ -12,6 +12,7 @@
 #include "ipsec/association.h"
 #include "ipsec/claims.h"
 #include "ipsec/confirm.h"
+#include "ipsec/half_open.h"
 #include "ipsec/ike_port.h"
 #include "ipsec/rivals.h"
 #include "ipsec/spi.h"
@@ -367,11 +368,17 @@ static bool is_ike_port(be16 port)
 
 static int restore_ike(struct spinat *engine, const struct spinat_memo *memo)
 {
+	const bool half_open =
+	    memo->inside_initiated && memo->state != SPINAT_MEMO_ESTABLISHED;
 	struct ike_sa *sa;
 	uint32_t peer, number;
 
 	if (ike_is_there(engine, memo))
 		return -EEXIST;
+	if (half_open &&
+	    half_open_surplus(
+		&engine->ikes, memo->inside, engine->config.max_half_open) != 0)
+		return -ENOSPC;
 	peer = open_peer(engine, memo);
 	if (peer == 0)
 		return -ENOSPC;
@@ -412,6 +419,8 @@ static int restore_ike(struct spinat *engine, const struct spinat_memo *memo)
 		return -EADDRNOTAVAIL;
 	}
 	association_add_ike(engine, number);
+	if (half_open)
+		half_open_enter(&engine->ikes, number);
 	if (sa->state == IKE_ESTABLISHED)
 		association_paired(engine, peer);
 	timers_ike_changed(engine, number);

@@ -12,6 +12,7 @@
  */
 #include "event.h"
 #include "ipsec/association.h"
+#include "ipsec/half_open.h"
 #include "ipsec/ike_port.h"
 #include "ipsec/notify.h"
 #include "ipsec/probation.h"
@@ -89,6 +90,8 @@ uint32_t ike_open_sa(struct spinat *engine, uint32_t number_of_peer,
 	if (message->is_protected && !message->initial)
 		(void)expect_close_best(&peer->expects, engine->tick);
 	association_add_ike(engine, number);
+	if (from == SPINAT_INSIDE)
+		half_open_enter(&engine->ikes, number);
 	timers_ike_changed(engine, number);
 	return number;
 }
@@ -106,9 +109,13 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
     const struct view *view, const struct ike_message *message,
     enum spinat_verdict *verdict)
 {
+	const uint32_t surplus = half_open_surplus(
+	    &engine->ikes, view_source(view), engine->config.max_half_open);
 	const char *changed;
 	uint32_t peer, number;
 
+	if (surplus != 0)
+		timers_end_ike(engine, surplus, SPINAT_REASON_EVICTED);
 	if (message->initial)
 		rivals_give_way(
 		    engine, view_source(view), view_destination(view));
@@ -206,6 +213,7 @@ static void follow(struct spinat *engine, uint32_t number,
 	ike_set_state(sa, state);
 	if (state != IKE_ESTABLISHED)
 		return;
+	half_open_leave(&engine->ikes, number);
 	association_paired(engine, sa->peer);
 	rivals_established(engine, number);
 	if (!sa->seen_from_start)

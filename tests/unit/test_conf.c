@@ -25,7 +25,7 @@ static void test_right_values(void **state)
 	    "same_ports yes\nsame_ports no\nlog yes\nlog_denied yes\n"
 	    "verbose yes\ndynamic yes\nfiltering endpoint-independent\n"
 	    "backend tun\nqueue 0\nport_range 2000-2999\nmax_flows 7\n"
-	    "max_ike 8\nmax_associations 9\nmax_fragments 10\n"
+	    "max_ike 8\nmax_half_open 5\nmax_associations 9\nmax_fragments 10\n"
 	    "control_socket /tmp/with space\npid_file /tmp/pid\n"
 	    "journal off\njournal /tmp/a journal\n"
 	    "log_target journal\ntimeout_udp 90\ntimeout_tcp 3h\n"
@@ -51,6 +51,7 @@ static void test_right_values(void **state)
 	assert_int_equal(conf.engine.port_high, 2999);
 	assert_int_equal(conf.engine.max_flows, 7);
 	assert_int_equal(conf.engine.max_ike, 8);
+	assert_int_equal(conf.engine.max_half_open, 5);
 	assert_int_equal(conf.engine.max_peers, 9);
 	assert_int_equal(conf.engine.max_fragments, 10);
 	assert_string_equal(conf.control_socket, "/tmp/with space");

@@ -109,6 +109,7 @@ static void test_sizes(void **state)
 	    {offsetof(struct spinat_config, max_flows), SPINAT_MAX_FLOWS},
 	    {offsetof(struct spinat_config, max_spis), 0},
 	    {offsetof(struct spinat_config, max_ike), SPINAT_MAX_FLOWS},
+	    {offsetof(struct spinat_config, max_half_open), SPINAT_MAX_FLOWS},
 	    {offsetof(struct spinat_config, max_peers), SPINAT_MAX_FLOWS},
 	    {offsetof(struct spinat_config, max_fragments), 65536},
 	};

@@ -203,12 +203,14 @@ static void judge(
     struct spinat *engine, uint32_t number, enum occasion occasion)
 {
 	struct peer *peer = peer_at(engine, number);
-	const struct single_sight sight =
-	    see(engine, number, occasion == HOST_BEGINS);
-	const enum single_verdict verdict =
-	    single_judge(&peer->watch, &sight, engine->tick);
 	struct single single = remote_of(engine, number)->single;
+	struct single_sight sight;
+	enum single_verdict verdict;
 
+	if (!peer->watch.on)
+		return;
+	sight = see(engine, number, occasion == HOST_BEGINS);
+	verdict = single_judge(&peer->watch, &sight, engine->tick);
 	if (verdict == SINGLE_SERVED)
 		forget_single(engine, peer->remote);
 	if (verdict == SINGLE_ENDED) {
@@ -285,11 +287,15 @@ void rivals_established(struct spinat *engine, uint32_t ike)
 
 /* --------------------------------------------------------------- healing */
 
+/* Of a remote that serves one: it ended, or may have, which is enough then, or
+ * it never began. */
 static bool is_over(const struct spinat *engine, uint32_t number)
 {
 	const struct peer *peer = &engine->peers.peers[number];
 
-	return peer->ended || !association_is_paired(engine, number);
+	return peer->ended ||
+	    single_is_silent(&peer->watch, heard_of(engine, number)) ||
+	    !association_is_paired(engine, number);
 }
 
 void rivals_give_way(struct spinat *engine, be32 inside, be32 remote)
@@ -298,12 +304,14 @@ void rivals_give_way(struct spinat *engine, be32 inside, be32 remote)
 	const uint32_t number =
 	    peer_find(&engine->peers, inside, address, remote);
 	struct peer *peer = peer_at(engine, number);
+	bool over;
 
 	if (number == 0)
 		return;
+	over = is_over(engine, number);
 	judge(engine, number, HOST_BEGINS);
 	if (peer->redirected || remote_of(engine, number)->peer_count == 1 ||
-	    !is_over(engine, number) || !rivals_is_single(engine, remote) ||
+	    !over || !rivals_is_single(engine, remote) ||
 	    !has_free(engine, remote))
 		return;
 	while (peer->live && peer->flows != 0)

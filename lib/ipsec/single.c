@@ -75,13 +75,18 @@ static bool was_starved(
 	    rival_was_served(watch, sight);
 }
 
+bool single_is_silent(const struct single_watch *watch, struct moment heard)
+{
+	return watch->on &&
+	    (!heard.was || is_within(heard.at, watch->since, GRACE_SPAN));
+}
+
 bool single_is_awaited(
     const struct single_watch *watch, struct moment heard, tick now)
 {
 	return watch->on &&
 	    (is_within(now, watch->since, SILENCE_SPAN) ||
-		(watch->lively &&
-		    is_within(heard.at, watch->since, GRACE_SPAN)));
+		(watch->lively && single_is_silent(watch, heard)));
 }
 
 enum single_verdict single_judge(const struct single_watch *watch,

@@ -72,6 +72,8 @@ struct single_rival {
  * it was the last that began before, or not. */
 struct single_watch single_watch(
     const struct single_rival *rival, struct moment esp, bool newest);
+/** Whether nothing came from the remote since the rival's beginning. */
+bool single_is_silent(const struct single_watch *watch, struct moment heard);
 /** Whether it still awaits something: another rival's beginning does not
  * replace it. */
 bool single_is_awaited(

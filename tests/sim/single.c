@@ -64,13 +64,16 @@ static void telling(struct world *world)
 }
 
 /* As many addresses as clients: after a few turns all are up, and stay. */
-static void pool(struct world *world, unsigned clients, enum service service)
+static void pool(
+    struct world *world, unsigned clients, unsigned idle, enum service service)
 {
 	struct totals before;
 	uint64_t ups[MAX_TUNNELS];
 
 	nat_pool(world, clients);
 	make(world, clients, clients, service);
+	while (idle-- > 0)
+		world->tunnels[idle].app_count = 0;
 	start_all(world, 30 * SEC);
 	world_run(world, HOUR / 2);
 	want_all_up(world);
@@ -90,17 +93,22 @@ static void pool(struct world *world, unsigned clients, enum service service)
 
 static void pool_2(struct world *world)
 {
-	pool(world, 2, SERVE_ONE);
+	pool(world, 2, 0, SERVE_ONE);
 }
 
 static void pool_2_telling(struct world *world)
 {
-	pool(world, 2, SERVE_ONE_TELL);
+	pool(world, 2, 0, SERVE_ONE_TELL);
 }
 
 static void pool_4(struct world *world)
 {
-	pool(world, 4, SERVE_ONE);
+	pool(world, 4, 0, SERVE_ONE);
+}
+
+static void pool_idle(struct world *world)
+{
+	pool(world, 4, 2, SERVE_ONE);
 }
 
 /* ------------------------------------------- what only looks like it */
@@ -187,6 +195,7 @@ const struct scenario single_scenarios[] = {
     {"single-pool-2-telling", "the same, and it deletes what it ends",
 	pool_2_telling, 0},
     {"single-pool-4", "four clients of such a one, four addresses", pool_4, 0},
+    {"single-pool-idle", "the same, and two of them are idle", pool_idle, 0},
     {"not-single-in-turn", "two clients reboot, each as the other is back",
 	reboots_in_turn, 0},
     {"not-single-together", "clients that reboot at once, and soon again",

@@ -454,6 +454,10 @@ static void test_served_is_left_alone(void **state)
 	begin(nat, &a);
 	assert_int_equal(a.seen_as, idle.seen_as);
 	assert_int_equal(association(nat, a.inside, a.seen_as).ike_count, 3);
+	/* Who was idle when others began has lost what it had, too. */
+	begin(nat, &idle);
+	assert_int_not_equal(idle.seen_as, a.seen_as);
+	assert_int_not_equal(idle.seen_as, b.seen_as);
 	nat_stop(nat);
 }
 

@@ -194,6 +194,20 @@ static void test_awaited(void **state)
 	assert_false(single_is_awaited(&watch, moment(100), at(105)));
 }
 
+static void test_silent(void **state)
+{
+	struct single_watch watch = starved_watch();
+	(void)state;
+
+	watch.lively = watch.newest = false;
+	assert_true(single_is_silent(&watch, never));
+	assert_true(single_is_silent(&watch, moment(50)));
+	assert_true(single_is_silent(&watch, moment(102)));
+	assert_false(single_is_silent(&watch, moment(106)));
+	watch.on = false;
+	assert_false(single_is_silent(&watch, moment(50)));
+}
+
 static struct single_watch watch_since(double since)
 {
 	return (struct single_watch){.rival = host(2), .since = at(since)};
@@ -261,6 +275,7 @@ int main(void)
 	    cmocka_unit_test(test_told),
 	    cmocka_unit_test(test_served),
 	    cmocka_unit_test(test_awaited),
+	    cmocka_unit_test(test_silent),
 	    cmocka_unit_test(test_twice),
 	    cmocka_unit_test(test_twice_within_an_hour),
 	    cmocka_unit_test(test_once_an_hour),

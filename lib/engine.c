@@ -169,6 +169,8 @@ be32 engine_ipsec_public_of(
 {
 	be32 address;
 
+	if (engine_is_public(engine, inside, NULL))
+		return inside;
 	if (engine->redirects.count != 0 &&
 	    redirect_ipsec_public_of(
 		&engine->redirects, inside, remote, &address))

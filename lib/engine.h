@@ -80,7 +80,8 @@ bool engine_is_public(
  * paired pooling). */
 be32 engine_public_of(const struct spinat *engine, be32 inside);
 /** The same for its IKE and ESP with a remote: a host that a rule makes
- * responder answers from where it was asked. */
+ * responder answers from where it was asked, and the gateway itself keeps the
+ * address that it has. */
 be32 engine_ipsec_public_of(
     const struct spinat *engine, be32 inside, be32 remote);
 /** Whether mode ipsec-only leaves this protocol to the kernel. */

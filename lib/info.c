@@ -14,7 +14,9 @@ static void explain(const struct spinat *engine, const struct flow *flow,
 	    &engine->bindings.bindings[flow->binding];
 
 	if (flow_kind(flow) == SPINAT_FLOW_ESP_OUT) {
-		info->why = "learnt from the inside host's own packet";
+		info->why = (flow->flags & FLOW_OWN) != 0
+		    ? "learnt from the gateway's own packet"
+		    : "learnt from the inside host's own packet";
 		return;
 	}
 	info->candidates = 1;

@@ -140,6 +140,10 @@ SPINAT_API const char *spinat_verdict_name(enum spinat_verdict verdict);
 /** The L4 checksum is unfinished: it holds the pseudo-header's sum only
  * (Linux CHECKSUM_PARTIAL, virtio-net NEEDS_CSUM).  It stays unfinished. */
 #define SPINAT_PACKET_CSUM_PARTIAL 0x01u
+/** From the inside: the gateway itself sends it, with one of the public
+ * addresses as its source.  The back end knows that by where it met the packet:
+ * a source address proves nothing. */
+#define SPINAT_PACKET_OWN 0x02u
 
 /** A packet on its way through the engine. */
 struct spinat_packet {
@@ -243,7 +247,8 @@ struct spinat_ike_info {
 	spinat_time created, last_seen[2], expires;
 };
 
-/** An association: one inside host and one remote gateway. */
+/** An association: one inside host and one remote gateway.  Here and above, an
+ * `inside` that is the public address is the gateway itself. */
 struct spinat_peer_info {
 	uint32_t id;
 	spinat_be32 inside, public_address, remote;

@@ -29,6 +29,7 @@ enum flow_flag {
 	FLOW_REDIRECTED = 2, /* made by a static rule: owns no port */
 	FLOW_MAPPED = 4,     /* in the ring of flows that share a public port */
 	FLOW_HEAD = 8,       /* the one of the ring that the index points at */
+	FLOW_OWN = 16,       /* the gateway's: both sides are the same */
 };
 
 /**

@@ -118,6 +118,14 @@ unsigned peer_count_of(
 	return number == 0 ? 0 : peers->remotes.remotes[number].peer_count;
 }
 
+bool peer_only_own(const struct peers *peers, be32 public_address, be32 remote)
+{
+	const uint32_t first = peer_first_of(peers, public_address, remote);
+
+	return first != 0 && peers->peers[first].next == 0 &&
+	    peer_is_own(&peers->peers[first]);
+}
+
 /* Enters a new one at the head of its remote's list. */
 static bool enlist(struct peers *peers, uint32_t number, tick now)
 {

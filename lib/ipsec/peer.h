@@ -7,6 +7,9 @@
  * It exists for as long as it has any of these.  A remote's associations form
  * one list (ipsec/remote.h), so that asking "which inside hosts may this
  * unknown SPI belong to?" costs no more than their number.
+ *
+ * The gateway itself is one more host, whose inside address is the public one.
+ * What is its own is followed like anybody's, and passed instead of translated.
  */
 #ifndef SPINAT_IPSEC_PEER_H
 #define SPINAT_IPSEC_PEER_H
@@ -58,6 +61,12 @@ struct peers {
 	struct hash_seed seed;
 };
 
+/** Whether it is the gateway's own. */
+static inline bool peer_is_own(const struct peer *peer)
+{
+	return be32_equal(peer->inside, peer->public_address);
+}
+
 void peers_init(struct peers *peers, struct arena *arena, uint32_t max,
     const uint8_t seed[16]);
 
@@ -77,6 +86,8 @@ void peer_clear_port(struct peers *peers, uint32_t number);
 /** How many associations a remote has through a public address. */
 unsigned peer_count_of(
     const struct peers *peers, be32 public_address, be32 remote);
+/** Whether nobody but the gateway itself has one with this remote. */
+bool peer_only_own(const struct peers *peers, be32 public_address, be32 remote);
 /** Finds or makes one; 0: the table is full. */
 uint32_t peer_open(struct peers *peers, be32 inside, be32 public_address,
     be32 remote, tick now);

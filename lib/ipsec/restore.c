@@ -123,13 +123,24 @@ static bool ike_is_possible(const struct spinat_memo *memo)
 	}
 }
 
+/* An inside host that is translated, or a rule's, or the gateway itself. */
+static bool host_is_possible(
+    const struct spinat *engine, const struct spinat_memo *memo)
+{
+	return be32_equal(memo->inside, memo->public_address) ||
+	    engine_inside_policy(engine, memo->inside) == SPINAT_REASON_NONE ||
+	    redirect_is_ipsec_host(&engine->redirects, memo->inside,
+		memo->public_address, memo->remote);
+}
+
 static int check(const struct spinat *engine, const struct spinat_memo *memo)
 {
+	const bool own = be32_equal(memo->inside, memo->public_address);
+
 	if (memo->gone || memo->kind >= SPINAT_MEMO_KINDS ||
 	    be32_is_zero(memo->inside) || be32_is_zero(memo->public_address) ||
 	    be32_is_zero(memo->remote) ||
-	    be32_equal(memo->inside, memo->remote) ||
-	    be32_equal(memo->inside, memo->public_address) ||
+	    be32_equal(memo->inside, memo->remote) || (own && memo->hairpin) ||
 	    !sides_are_possible(memo) || !owners_are_possible(memo))
 		return -EINVAL;
 	if (memo->kind == SPINAT_MEMO_IKE ? !ike_is_possible(memo)
@@ -138,11 +149,7 @@ static int check(const struct spinat *engine, const struct spinat_memo *memo)
 	if (!engine_is_public(engine, memo->public_address, NULL) ||
 	    engine_is_public(engine, memo->remote, NULL) != memo->hairpin)
 		return -EADDRNOTAVAIL;
-	if (engine_inside_policy(engine, memo->inside) != SPINAT_REASON_NONE &&
-	    !redirect_is_ipsec_host(&engine->redirects, memo->inside,
-		memo->public_address, memo->remote))
-		return -EADDRNOTAVAIL;
-	return 0;
+	return host_is_possible(engine, memo) ? 0 : -EADDRNOTAVAIL;
 }
 
 static enum spinat_timeout timeout_of(const struct spinat_memo *memo)
@@ -236,7 +243,8 @@ static void fill_flow(const struct spinat *engine,
 
 	spi_fill(flow, inward ? SPINAT_FLOW_ESP_IN : SPINAT_FLOW_ESP_OUT,
 	    memo->inside, memo->public_address, memo->remote, memo->spi);
-	flow->flags = memo->hairpin && !inward ? FLOW_HAIRPIN : 0;
+	if (memo->hairpin && !inward)
+		flow->flags |= FLOW_HAIRPIN;
 	flow->state = states[memo->state];
 	/* Better its holder alone than nobody. */
 	if (flow->state == FLOW_SHARED &&

@@ -18,6 +18,7 @@ void spi_fill(struct flow *flow, enum spinat_flow_kind kind, be32 inside,
 	flow->protocol = IPPROTO_ESP;
 	flow->key_kind = inward ? KEY_INSIDE_SPI_IN : KEY_INSIDE;
 	flow->origin = inward ? SPINAT_OUTSIDE : SPINAT_INSIDE;
+	flow->flags = be32_equal(inside, public_address) ? FLOW_OWN : 0;
 	flow_set_deltas(flow);
 }
 
@@ -39,7 +40,8 @@ uint32_t spi_open(struct spinat *engine, uint32_t number_of_peer,
 	flow = &table->flows[number];
 	spi_fill(
 	    flow, kind, peer->inside, peer->public_address, peer->remote, spi);
-	flow->flags = peer->redirected ? FLOW_REDIRECTED : 0;
+	if (peer->redirected)
+		flow->flags |= FLOW_REDIRECTED;
 	flow->peer = number_of_peer;
 	flow->created = engine->tick;
 	if (kind == SPINAT_FLOW_ESP_IN)

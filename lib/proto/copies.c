@@ -4,6 +4,15 @@
 #include "event.h"
 #include "packet/rewrite.h"
 
+void copies_spare_gateway(struct copies *copies, be32 gateway, be32 to)
+{
+	for (unsigned i = 0; i < copies->count; i++)
+		if (be32_equal(copies->hosts[i], gateway)) {
+			copies->hosts[i] = to;
+			copies->instead = gateway;
+		}
+}
+
 void copies_send_fragment(struct spinat *engine, uint8_t *ip, size_t length,
     const struct copies *copies)
 {

@@ -15,6 +15,9 @@ static inline void copies_none(struct spinat *engine)
 	engine->copies.instead = (be32){0};
 }
 
+/** The gateway itself cannot be sent a copy.  If it is to get one it gets the
+ * packet `instead`, and who would have had that, `to`, the copy. */
+void copies_spare_gateway(struct copies *copies, be32 gateway, be32 to);
 /** The packet is as it came from the outside, and is so again afterwards. */
 void copies_send(struct spinat *engine, const struct view *view,
     const struct copies *copies);

@@ -32,7 +32,7 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 	number = spi_open(engine, peer, SPINAT_FLOW_ESP_OUT, view->key.ids.spi);
 	if (number == 0) {
 		peer_close_if_empty(&engine->peers, peer);
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_FLOWS);
+		*verdict = ipsec_refuse(engine, view, SPINAT_REASON_NO_FLOWS);
 		return 0;
 	}
 	if (engine_is_public(engine, view_destination(view), NULL))
@@ -43,7 +43,9 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 	    expect_best(&engine->peers.peers[peer].expects, engine->tick) !=
 	    NULL;
 	event_flow(engine, SPINAT_EVENT_CREATED, number, SPINAT_REASON_NONE,
-	    "learnt from the inside host's own packet");
+	    (engine->table.flows[number].flags & FLOW_OWN) != 0
+		? "learnt from the gateway's own packet"
+		: "learnt from the inside host's own packet");
 	return number;
 }
 
@@ -110,13 +112,13 @@ static SLOW_PATH uint32_t bind_inbound(struct spinat *engine,
 		return 0;
 	}
 	if (!is_admitted(engine, view, candidates.latest)) {
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_BUDGET);
+		*verdict = ipsec_refuse(engine, view, SPINAT_REASON_BUDGET);
 		return 0;
 	}
 	number = open_inbound(engine, view, &candidates);
 	if (number == 0) {
 		peer_close_if_empty(&engine->peers, candidates.latest);
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_FLOWS);
+		*verdict = ipsec_refuse(engine, view, SPINAT_REASON_NO_FLOWS);
 		return 0;
 	}
 	return number;
@@ -169,10 +171,40 @@ static inline void follow_sequence(
 static SLOW_PATH uint32_t take_uncertain(struct spinat *engine,
     const struct view *view, uint32_t number, be32 sender)
 {
-	number = probation_received(
-	    engine, number, view->ip_length, sender, &engine->copies);
-	copies_send(engine, view, &engine->copies);
+	struct copies *copies = &engine->copies;
+
+	number =
+	    probation_received(engine, number, view->ip_length, sender, copies);
+	copies_spare_gateway(copies, view_destination(view),
+	    engine->table.flows[number].side[SPINAT_INSIDE].local);
+	copies_send(engine, view, copies);
 	return number;
+}
+
+static enum spinat_verdict give_instead(
+    struct spinat *engine, const struct view *view)
+{
+	const be32 host = engine->copies.instead;
+
+	if (be32_equal(host, view_destination(view)))
+		return verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
+	rewrite_addresses(view->ip, view_source(view), host);
+	return verdict_translated(engine, view, SPINAT_INSIDE);
+}
+
+static enum spinat_verdict take(
+    struct spinat *engine, struct view *view, be32 sender);
+
+/* The gateway's own is passed; a hairpin goes in again. */
+static SLOW_PATH enum spinat_verdict end_special(
+    struct spinat *engine, struct view *view, const struct flow *flow)
+{
+	if ((flow->flags & FLOW_OWN) != 0)
+		return verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
+	rewrite_packet(view, flow, view->side);
+	ipsec_turn_inward(view);
+	view->hash = key_hash(&engine->table.seed, &view->key);
+	return take(engine, view, flow->side[SPINAT_INSIDE].local);
 }
 
 static enum spinat_verdict take(
@@ -203,22 +235,15 @@ static enum spinat_verdict take(
 			return verdict_refuse(
 			    engine, view, SPINAT_REASON_NO_FLOWS);
 		flow = &engine->table.flows[number];
-		if (!be32_is_zero(engine->copies.instead)) {
-			rewrite_addresses(view->ip, view_source(view),
-			    engine->copies.instead);
-			return verdict_translated(engine, view, SPINAT_INSIDE);
-		}
+		if (!be32_is_zero(engine->copies.instead))
+			return give_instead(engine, view);
 	} else if (UNLIKELY(seen == SPINAT_INSIDE &&
 		       (engine->bindings.in_probation != 0 || flow->awaits))) {
 		probation_sent(engine, number, view->ip_length);
 	}
+	if (UNLIKELY((flow->flags & (FLOW_HAIRPIN | FLOW_OWN)) != 0))
+		return end_special(engine, view, flow);
 	rewrite_packet(view, flow, seen);
-	if (UNLIKELY((flow->flags & FLOW_HAIRPIN) != 0)) {
-		const be32 inside = flow->side[SPINAT_INSIDE].local;
-		ipsec_turn_inward(view);
-		view->hash = key_hash(&engine->table.seed, &view->key);
-		return take(engine, view, inside);
-	}
 	return verdict_translated(engine, view, !seen);
 }
 

@@ -16,10 +16,9 @@ static tick expiry(const struct spinat *engine)
 static enum spinat_verdict share_fate(struct spinat *engine,
     const struct view *view, const struct fragment_fate *fate)
 {
+	copies_send_fragment(engine, view->ip, view->ip_length, &fate->copies);
 	switch (fate->verdict) {
 	case SPINAT_TRANSLATED:
-		copies_send_fragment(
-		    engine, view->ip, view->ip_length, &fate->copies);
 		rewrite_addresses(view->ip, fate->source, fate->destination);
 		return verdict_translated(engine, view, fate->to);
 	case SPINAT_PASSED:
@@ -74,9 +73,8 @@ static void release(struct spinat *engine, uint32_t number)
 
 	while ((length = fragment_take(&engine->fragments, number)) != 0) {
 		uint8_t *packet = engine->fragments.whole;
+		copies_send_fragment(engine, packet, length, &fate->copies);
 		if (fate->verdict == SPINAT_TRANSLATED) {
-			copies_send_fragment(
-			    engine, packet, length, &fate->copies);
 			rewrite_addresses(
 			    packet, fate->source, fate->destination);
 			engine_emit(engine, fate->to, packet, length);

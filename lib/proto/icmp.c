@@ -162,8 +162,16 @@ static be32 owner_of_quoted_port(
 	return engine->peers.peers[peer].inside; /* of none: record 0, zero */
 }
 
-static bool target_of_ike(const struct spinat *engine, const struct view *view,
-    const struct quote *quote, struct target *target)
+/* What is the gateway's own is passed to it, and to nobody else: an inside host
+ * has nothing to say of it. */
+static enum spinat_reason reason_of_own(const struct view *view)
+{
+	return view->side == SPINAT_OUTSIDE ? SPINAT_REASON_OWN_TRAFFIC
+					    : SPINAT_REASON_ICMP_UNRELATED;
+}
+
+static enum spinat_reason target_of_ike(const struct spinat *engine,
+    const struct view *view, const struct quote *quote, struct target *target)
 {
 	const bool from_outside = view->side == SPINAT_OUTSIDE;
 	const struct ike_sa *sa = from_outside
@@ -179,7 +187,9 @@ static bool target_of_ike(const struct spinat *engine, const struct view *view,
 	be32 ours;
 
 	if (sa == NULL)
-		return false;
+		return SPINAT_REASON_ICMP_UNRELATED;
+	if (peer_is_own(&engine->peers.peers[sa->peer]))
+		return reason_of_own(view);
 	ours = from_outside ? sa->inside : sa->public_address;
 	target->quote = (struct quote_tuple){
 	    from_outside ? ours : quote->source,
@@ -190,7 +200,7 @@ static bool target_of_ike(const struct spinat *engine, const struct view *view,
 	target->source = from_outside ? view_source(view) : ours;
 	target->destination = from_outside ? ours : sa->remote;
 	target->to = !view->side;
-	return true;
+	return SPINAT_REASON_NONE;
 }
 
 /* Whether it quotes our end's port 500, or from outside a host's own port. */
@@ -211,6 +221,7 @@ static bool is_provoked(
 {
 	return view->side == SPINAT_INSIDE && quote->protocol == IPPROTO_ESP &&
 	    view->l4[ICMP_TYPE] == ICMP_UNREACHABLE &&
+	    !engine_is_public(engine, quote->destination, NULL) &&
 	    probation_refuted(engine,
 		engine_ipsec_public_of(
 		    engine, quote->destination, quote->source),
@@ -233,9 +244,7 @@ static enum spinat_reason find_target(struct spinat *engine,
 	    !icmp_is_query(quote->l4[ICMP_TYPE]))
 		return SPINAT_REASON_ICMP_UNRELATED;
 	if (about_ike(engine, view, quote))
-		return target_of_ike(engine, view, quote, target)
-		    ? SPINAT_REASON_NONE
-		    : SPINAT_REASON_ICMP_UNRELATED;
+		return target_of_ike(engine, view, quote, target);
 	if (UNLIKELY(is_provoked(engine, view, quote)))
 		return SPINAT_REASON_PROVOKED;
 	key = quoted_key(quote, seen, source_is_local);
@@ -252,6 +261,8 @@ static enum spinat_reason find_target(struct spinat *engine,
 	if (number == 0)
 		return SPINAT_REASON_ICMP_UNRELATED;
 	flow = &engine->table.flows[number];
+	if ((flow->flags & FLOW_OWN) != 0)
+		return reason_of_own(view);
 	if (flow_kind(flow) == SPINAT_FLOW_ESP_OUT &&
 	    !plausible_esp(view, quote, flow))
 		return SPINAT_REASON_ICMP_FORGED;
@@ -291,6 +302,8 @@ enum spinat_verdict icmp_error_packet(struct spinat *engine, struct view *view)
 			engine_is_public(engine, view_destination(view), NULL)
 		    ? verdict_pass(engine, view, reason)
 		    : verdict_drop(engine, view, reason);
+	if (reason == SPINAT_REASON_OWN_TRAFFIC)
+		return verdict_pass(engine, view, reason);
 	if (reason != SPINAT_REASON_NONE)
 		return verdict_drop(engine, view, reason);
 	/* A redirect or a source quench is between neighbours (RFC 1812). */

@@ -109,14 +109,24 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
     const struct view *view, const struct ike_message *message,
     enum spinat_verdict *verdict)
 {
+	const bool own = ipsec_is_own(view);
 	const uint32_t surplus = half_open_surplus(
 	    &engine->ikes, view_source(view), engine->config.max_half_open);
-	const char *changed;
+	const char *changed = NULL;
 	uint32_t peer, number;
 
+	/* What the gateway answers to whoever calls it makes no state, unless
+	 * there is somebody else whom that remote might mean. */
+	if (own && !message->initial &&
+	    peer_first_of(&engine->peers, view_source(view),
+		view_destination(view)) == 0) {
+		*verdict =
+		    verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
+		return 0;
+	}
 	if (surplus != 0)
 		timers_end_ike(engine, surplus, SPINAT_REASON_EVICTED);
-	if (message->initial)
+	if (message->initial && !own)
 		rivals_give_way(
 		    engine, view_source(view), view_destination(view));
 	peer = ipsec_sender(engine, view, verdict);
@@ -125,17 +135,18 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 	number = ike_open_sa(engine, peer, message, SPINAT_INSIDE);
 	if (number == 0) {
 		peer_close_if_empty(&engine->peers, peer);
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
+		*verdict = ipsec_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
 		return 0;
 	}
-	if (!ike_port_choose(engine, number, message, true, &changed)) {
+	if (!own && !ike_port_choose(engine, number, message, true, &changed)) {
 		association_remove_ike(engine, number);
 		ike_close(&engine->ikes, number);
 		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_PORTS);
 		return 0;
 	}
 	event_ike(engine, SPINAT_EVENT_CREATED, number, SPINAT_REASON_NONE,
-	    "learnt from the inside host's own message");
+	    own ? "learnt from the gateway's own message"
+		: "learnt from the inside host's own message");
 	tell_of_port(engine, number, changed);
 	return number;
 }
@@ -233,11 +244,21 @@ static uint32_t find_sa(const struct spinat *engine, const struct view *view,
 	};
 	uint32_t number;
 
-	number = ike_find(&engine->ikes, &query, view->hash);
-	if (number != 0)
-		return number;
-	query.exact = false;
-	return ike_find(&engine->ikes, &query, view->hash);
+	for (int open = 0; open < 2; open++) {
+		query.exact = open == 0;
+		/* The gateway's own before anybody's. */
+		if (be32_is_zero(inside)) {
+			query.inside = view_destination(view);
+			number = ike_find(&engine->ikes, &query, view->hash);
+			if (number != 0)
+				return number;
+		}
+		query.inside = inside;
+		number = ike_find(&engine->ikes, &query, view->hash);
+		if (number != 0)
+			return number;
+	}
+	return 0;
 }
 
 /* Port 500 without an ISAKMP header: nobody's, unless the gateway's. */
@@ -266,6 +287,13 @@ static uint32_t take_outbound(struct spinat *engine, const struct view *view,
 {
 	uint32_t number;
 
+	/* A public address as the source makes nobody the gateway. */
+	if (UNLIKELY(engine_is_public(engine, view_source(view), NULL) &&
+		!ipsec_is_own(view))) {
+		*verdict =
+		    verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
+		return 0;
+	}
 	if (UNLIKELY(!message->is_protected) &&
 	    ike_is_provoked(engine, view, message)) {
 		*verdict = verdict_drop(engine, view, SPINAT_REASON_PROVOKED);
@@ -274,7 +302,7 @@ static uint32_t take_outbound(struct spinat *engine, const struct view *view,
 	number = find_sa(engine, view, message, view_source(view), (be32){0});
 	if (UNLIKELY(number == 0))
 		return learn_outbound(engine, view, message, verdict);
-	if (UNLIKELY(message->initial) &&
+	if (UNLIKELY(message->initial) && !ipsec_is_own(view) &&
 	    !request_again(engine, number, message)) {
 		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_PORTS);
 		return 0;
@@ -337,6 +365,7 @@ static enum spinat_verdict take(
 	struct ike_message message;
 	struct ike_sa *sa;
 	uint32_t number, peer = 0;
+	bool own;
 
 	if (!parse(view, &message))
 		return malformed(engine, view);
@@ -349,14 +378,21 @@ static enum spinat_verdict take(
 		return verdict;
 	follow(engine, number, &message, from, peer != 0);
 	sa = &engine->ikes.sas[number];
+	own = peer_is_own(peer_at(engine, sa->peer));
+	if (from == SPINAT_OUTSIDE && own)
+		return verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
 	if (from == SPINAT_OUTSIDE) {
 		rewrite_udp_destination(
 		    view, sa->inside, be16_from_host(IKE_PORT));
 		return verdict_translated(engine, view, SPINAT_INSIDE);
 	}
-	rewrite_udp_source(view, sa->public_address, ike_port_of(engine, sa));
+	if (!own)
+		rewrite_udp_source(
+		    view, sa->public_address, ike_port_of(engine, sa));
 	sa->sent_checksum = load_be16(view->l4 + UDP_CHECKSUM);
 	sa->sent_id = load_be16(view->ip + IP4_ID);
+	if (own)
+		return verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
 	if (UNLIKELY(engine_is_public(engine, view_destination(view), NULL))) {
 		const be32 inside = sa->inside;
 		bool valid;

@@ -137,7 +137,10 @@ static enum spinat_verdict fan_out(struct spinat *engine,
 	if (be32_is_zero(copies->instead))
 		copies->instead = copies->hosts[--copies->count];
 	engine->stats.copies += copies->count;
+	copies_spare_gateway(copies, view_destination(view), copies->instead);
 	copies_send(engine, view, copies);
+	if (be32_equal(copies->instead, view_destination(view)))
+		return verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
 	rewrite_udp_destination(
 	    view, copies->instead, be16_from_host(IKE_PORT));
 	return verdict_translated(engine, view, SPINAT_INSIDE);
@@ -165,7 +168,7 @@ static uint32_t open_for(struct spinat *engine, const struct view *view,
 	if (number != 0)
 		return number;
 	peer_close_if_empty(&engine->peers, peer);
-	*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
+	*verdict = ipsec_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
 	return 0;
 }
 
@@ -181,7 +184,7 @@ uint32_t ike_choose(struct spinat *engine, const struct view *view,
 		return 0;
 	}
 	if (!is_admitted(engine, view)) {
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_BUDGET);
+		*verdict = ipsec_refuse(engine, view, SPINAT_REASON_BUDGET);
 		return 0;
 	}
 	candidates = association_candidates(

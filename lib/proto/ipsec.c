@@ -25,11 +25,14 @@ uint32_t ipsec_sender(struct spinat *engine, const struct view *view,
 {
 	const be32 source = view_source(view);
 	const be32 destination = view_destination(view);
+	const bool hairpin = engine_is_public(engine, destination, NULL);
 	enum spinat_reason passed = engine_inside_policy(engine, source);
 	uint32_t peer;
 
-	if (passed == SPINAT_REASON_NONE &&
-	    engine_is_public(engine, destination, NULL) &&
+	if (passed == SPINAT_REASON_OWN_TRAFFIC && ipsec_is_own(view) &&
+	    !hairpin)
+		passed = SPINAT_REASON_NONE;
+	if (passed == SPINAT_REASON_NONE && hairpin &&
 	    !has_hairpin_target(engine, view))
 		passed = SPINAT_REASON_NO_FLOW_PASSED;
 	if (passed != SPINAT_REASON_NONE) {
@@ -40,7 +43,7 @@ uint32_t ipsec_sender(struct spinat *engine, const struct view *view,
 	    engine_ipsec_public_of(engine, source, destination), destination,
 	    engine->tick);
 	if (peer == 0) {
-		*verdict = verdict_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
+		*verdict = ipsec_refuse(engine, view, SPINAT_REASON_NO_IPSEC);
 		return 0;
 	}
 	if (redirect_is_ipsec_host(&engine->redirects, source,
@@ -58,6 +61,18 @@ void ipsec_turn_inward(struct view *view)
 	view->key.local = load_be32(view->ip + IP4_DESTINATION);
 	view->key.remote = load_be32(view->ip + IP4_SOURCE);
 	view->guess = 0;
+}
+
+enum spinat_verdict ipsec_refuse(
+    struct spinat *engine, const struct view *view, enum spinat_reason reason)
+{
+	const bool own = view->side == SPINAT_INSIDE
+	    ? ipsec_is_own(view)
+	    : peer_only_own(
+		  &engine->peers, view_destination(view), view_source(view));
+
+	return own ? verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC)
+		   : verdict_refuse(engine, view, reason);
 }
 
 enum spinat_verdict ipsec_unknown(struct spinat *engine,

@@ -8,6 +8,7 @@
  *     sim --run N                 one random run
  *     sim --runs COUNT            that many random runs
  *     sim --table                 the table of docs/simulation.md
+ *     ... --own                   the first client is the gateway itself
  *     ... --perfect, --broadcast  through another NAT (control.h)
  *     ... --verbose               every packet, and what became of it
  */
@@ -255,6 +256,36 @@ static unsigned run_scenarios(const struct options *options, unsigned *number)
 	return failed;
 }
 
+/* The first of the clients being the gateway itself: what everybody else can,
+ * it can too.  But it has ESP, and does not object to copies by ICMP; and its
+ * address and port are what they are. */
+static bool is_possible_for_own(const struct scenario *scenario)
+{
+	static const char *const impossible[] = {"talkative-unreachable",
+	    "single-pool-4", "single-pool-idle", "one-peer-a-port"};
+
+	for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++)
+		if (strcmp(scenario->name, impossible[i]) == 0)
+			return false;
+	return todo_of(scenario->name) == NULL;
+}
+
+static bool run_own(unsigned *number)
+{
+	const struct options options = {.mode.own = true};
+	bool right = true;
+
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+		for (const struct scenario *s = lists[l]; s->name != NULL; s++)
+			if (is_possible_for_own(s))
+				right =
+				    run_scenario(s, &options) == RIGHT && right;
+	printf("%s %u - own: all scenarios with the gateway itself as one of "
+	       "the clients\n",
+	    right ? "ok" : "not ok", ++*number);
+	return right;
+}
+
 static unsigned run_random(const struct options *options, unsigned *number)
 {
 	const struct scenario one = {
@@ -279,7 +310,7 @@ static void list_scenarios(void)
 static int usage(void)
 {
 	fputs("usage: sim [NAME] [--run N] [--runs COUNT] [--list] [--table] "
-	      "[--perfect|--broadcast] [--verbose]\n",
+	      "[--own] [--perfect|--broadcast] [--verbose]\n",
 	    stderr);
 	return 2;
 }
@@ -292,6 +323,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0) {
 			options.mode.verbose = true;
+		} else if (strcmp(argv[i], "--own") == 0) {
+			options.mode.own = true;
 		} else if (strcmp(argv[i], "--perfect") == 0) {
 			options.mode.nat = NAT_PERFECT;
 		} else if (strcmp(argv[i], "--broadcast") == 0) {
@@ -330,7 +363,8 @@ int main(int argc, char **argv)
 	} else {
 		if (!options.run_given && !options.only_runs)
 			failed = run_controls(&number) +
-			    run_scenarios(&options, &number);
+			    run_scenarios(&options, &number) +
+			    !run_own(&number);
 		failed += run_random(&options, &number);
 	}
 	if (number != 0)

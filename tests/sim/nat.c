@@ -257,6 +257,15 @@ void nat_restart(struct world *world)
 	oracle_forget_crossed(world);
 }
 
+/* What is passed goes on as it is: the gateway's own, either way. */
+static bool is_own(const struct world *world, enum spinat_side side,
+    const struct packet *packet)
+{
+	return world->own &&
+	    (side == SPINAT_INSIDE ? packet_source(packet)
+				   : packet_destination(packet)) == PUBLIC;
+}
+
 void nat_receive(
     struct world *world, enum spinat_side side, struct packet *packet)
 {
@@ -266,10 +275,13 @@ void nat_receive(
 	    .length = packet->length,
 	    .side = (uint8_t)side,
 	};
-	const uint64_t before =
-	    packet_fingerprint(packet->data, packet->length);
+	const struct packet sent = *packet;
 	const char *sign = side == SPINAT_INSIDE ? "out" : " in";
+	const bool own = is_own(world, side, packet);
+	bool goes_on;
 
+	if (side == SPINAT_INSIDE && own)
+		way.flags = SPINAT_PACKET_OWN;
 	say_packet(world, sign, packet, "");
 	oracle_before(world, side, packet);
 	if (world->kind != NAT_ENGINE)
@@ -278,7 +290,7 @@ void nat_receive(
 		spinat_translate(nat->engine, world->now, &way, 1);
 	if (way.verdict == SPINAT_TRANSLATED) {
 		if (packet_fingerprint(packet->data, packet->length) !=
-		    before) {
+		    packet_fingerprint(sent.data, sent.length)) {
 			world->oracle.totals.unsound++;
 			world_fail(world, "more than addresses was changed");
 		}
@@ -289,12 +301,19 @@ void nat_receive(
 		    spinat_verdict_name((enum spinat_verdict)way.verdict),
 		    spinat_reason_name((enum spinat_reason)way.reason));
 	}
-	if (way.verdict == SPINAT_TRANSLATED && way.to == SPINAT_INSIDE)
+	if (way.verdict == SPINAT_PASSED && own) {
+		way.to = side == SPINAT_INSIDE ? SPINAT_OUTSIDE : SPINAT_INSIDE;
+		if (memcmp(packet->data, sent.data, sent.length) != 0)
+			world_fail(world, "what is passed was changed");
+	}
+	goes_on = way.verdict == SPINAT_TRANSLATED ||
+	    (way.verdict == SPINAT_PASSED && own);
+	if (goes_on && way.to == SPINAT_INSIDE)
 		oracle_to_inside(world, packet);
 	oracle_after(world, side, packet, &way);
 	run_timers(world);
 	oracle_poll(world, false);
-	if (way.verdict == SPINAT_TRANSLATED)
+	if (goes_on)
 		net_forward(world, (enum spinat_side)way.to, packet);
 	else
 		packet_put(world, packet);

@@ -74,24 +74,17 @@ void net_forward(
     struct world *world, enum spinat_side to, struct packet *packet)
 {
 	const uint32_t address = packet_destination(packet);
-	const uint32_t first =
-	    to == SPINAT_INSIDE ? CLIENT_ADDRESS : GATEWAY_ADDRESS;
-	const unsigned count =
-	    to == SPINAT_INSIDE ? world->client_count : world->gateway_count;
-	const uint32_t number = address - first;
-	struct host *host;
+	struct host *host = NULL;
 	spinat_time at;
 
-	if (number >= count) {
-		packet_put(world, packet);
-		return;
-	}
-	host = to == SPINAT_INSIDE ? &world->clients[number]
-				   : &world->gateways[number];
-	if (!link_delay(world, host, 1, packet, &at)) {
+	if (to == SPINAT_INSIDE)
+		host = world_client(world, address);
+	else if (address - GATEWAY_ADDRESS < world->gateway_count)
+		host = &world->gateways[address - GATEWAY_ADDRESS];
+	if (host == NULL || !link_delay(world, host, 1, packet, &at)) {
 		packet_put(world, packet);
 		return;
 	}
 	world_at(world, at, at_host, packet,
-	    to == SPINAT_INSIDE ? number : number + MAX_CLIENTS);
+	    to == SPINAT_INSIDE ? host->number : host->number + MAX_CLIENTS);
 }

@@ -269,7 +269,9 @@ static void left(struct world *world, const struct packet *packet,
     const struct spinat_packet *verdict)
 {
 	struct oracle *oracle = &world->oracle;
-	const bool out = verdict->verdict == SPINAT_TRANSLATED &&
+	const bool out = (verdict->verdict == SPINAT_TRANSLATED ||
+			     (verdict->verdict == SPINAT_PASSED &&
+				 packet_source(packet) == PUBLIC)) &&
 	    verdict->to == SPINAT_OUTSIDE;
 	struct ike_header header;
 	struct ike_content content = {0};

@@ -52,6 +52,7 @@ struct world *world_open(uint64_t run, const struct mode *mode)
 		abort();
 	world->run = run;
 	world->verbose = mode->verbose;
+	world->own = mode->own;
 	world->kind = mode->nat;
 	world->rng.state = run * 0x2545f4914f6cdd1du + 1;
 	world->now = 1000 * SEC;
@@ -84,10 +85,21 @@ struct host *world_add_client(struct world *world)
 	host->world = world;
 	host->side = SPINAT_INSIDE;
 	host->number = world->client_count;
-	host->address = CLIENT_ADDRESS + world->client_count++;
+	host->address = world->own && world->client_count == 0
+	    ? PUBLIC
+	    : CLIENT_ADDRESS + world->client_count;
+	world->client_count++;
 	host->latency = rng_between_log(&world->rng, MSEC / 10, 2 * MSEC);
 	host->reaction = rng_between_log(&world->rng, MSEC / 20, 4 * MSEC);
 	return host;
+}
+
+struct host *world_client(struct world *world, uint32_t address)
+{
+	for (unsigned c = 0; c < world->client_count; c++)
+		if (world->clients[c].address == address)
+			return &world->clients[c];
+	return NULL;
 }
 
 struct host *world_add_gateway(struct world *world)

@@ -45,6 +45,7 @@ enum nat_kind {
 /** How all worlds of this program are run. */
 struct mode {
 	bool verbose; /* every packet is described */
+	bool own;     /* the first client is the gateway itself */
 	enum nat_kind nat;
 };
 
@@ -54,7 +55,7 @@ struct world {
 	struct rng rng;
 	struct packet *pool;  /* free packets */
 	struct block *blocks; /* what world_take() gave */
-	bool verbose;
+	bool verbose, own;
 	enum nat_kind kind;
 	uint64_t run;
 	struct net net;
@@ -74,6 +75,8 @@ struct world *world_open(uint64_t run, const struct mode *mode);
 void world_close(struct world *world);
 
 struct host *world_add_client(struct world *world);
+/** An inside host by its address; NULL: there is none. */
+struct host *world_client(struct world *world, uint32_t address);
 struct host *world_add_gateway(struct world *world);
 /** A tunnel between them; nothing is sent yet. */
 struct tunnel *world_add_tunnel(struct world *world, struct host *client,

@@ -487,6 +487,8 @@ uint64_t nat_reach(struct nat *nat, struct pkt *pkt)
 	if (nat_send(nat, SPINAT_OUTSIDE, pkt) == SPINAT_TRANSLATED) {
 		assert_int_equal(pkt->to, SPINAT_INSIDE);
 		hosts = reached(&sent, pkt->data, pkt->length, 0);
+	} else if (pkt->reason == SPINAT_REASON_OWN_TRAFFIC) {
+		hosts = GATEWAY;
 	} else {
 		assert_int_equal(nat->emitted, first);
 	}

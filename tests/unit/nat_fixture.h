@@ -131,9 +131,11 @@ void nat_expect(struct nat *nat, enum spinat_side side, struct pkt *pkt,
     enum spinat_verdict verdict, enum spinat_reason reason);
 /** Sends from the outside and says to which inside hosts 10.0.0.1 .. 10.0.0.63
  * it went, as HOST() bits: its own destination and the copies, each of which
- * must be the packet with another destination and right checksums.  What was
- * emitted is forgotten.  0: it was not translated. */
+ * must be the packet with another destination and right checksums; and GATEWAY
+ * if it was passed as the gateway's own.  What was emitted is forgotten.  0: it
+ * was not translated, nor the gateway's. */
 uint64_t nat_reach(struct nat *nat, struct pkt *pkt);
+#define GATEWAY      UINT64_C(1)
 #define HOST(inside) (UINT64_C(1) << ((inside)&63))
 /** Lets time pass, timers firing as they fall due. */
 void nat_wait(struct nat *nat, double seconds);

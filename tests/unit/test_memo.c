@@ -89,6 +89,50 @@ static void test_records_come_back_as_they_were(void **state)
 	nat_stop(nat);
 }
 
+/* What the gateway itself sends and gets is passed, after a restart too. */
+static void test_own_goes_on(void **state)
+{
+	struct nat *nat = nat_start_default();
+	const struct ike last = message(1, 0x101, 37, 0x00, 46);
+	struct spinat_ike_info sa;
+	struct pkt pkt;
+	(void)state;
+
+	for (uint8_t i = 0; i < 4; i++) {
+		const bool out = i % 2 == 0;
+		const struct ike ike = message(1, i == 0 ? 0 : 0x101,
+		    i < 2 ? 34 : 35, out ? 0x08 : 0x20, i < 2 ? 33 : 46);
+		make_ike(
+		    &pkt, out ? PUBLIC : REMOTE1, out ? REMOTE1 : PUBLIC, &ike);
+		pkt.flags = out ? SPINAT_PACKET_OWN : 0;
+		nat_expect(nat, out ? SPINAT_INSIDE : SPINAT_OUTSIDE, &pkt,
+		    SPINAT_PASSED, SPINAT_REASON_OWN_TRAFFIC);
+	}
+	for (uint32_t i = 1; i < 5; i++) {
+		make_esp(&pkt, REMOTE1, PUBLIC, 0xd0000001, i);
+		nat_expect(nat, SPINAT_OUTSIDE, &pkt, SPINAT_PASSED,
+		    SPINAT_REASON_OWN_TRAFFIC);
+		make_esp(&pkt, PUBLIC, REMOTE1, 0xc0000001, i);
+		pkt.flags = SPINAT_PACKET_OWN;
+		nat_expect(nat, SPINAT_INSIDE, &pkt, SPINAT_PASSED,
+		    SPINAT_REASON_OWN_TRAFFIC);
+		nat_wait(nat, 1);
+	}
+	assert_string_equal(flow_of(nat, 0xd0000001).state, "confirmed");
+	nat = restart(nat, 60);
+	establish(nat, INSIDE1, REMOTE1, 2, 4);
+	sa = ike_of(nat, 1);
+	assert_int_equal(host32(sa.inside), PUBLIC);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0xd0000001, 5);
+	nat_expect(nat, SPINAT_OUTSIDE, &pkt, SPINAT_PASSED,
+	    SPINAT_REASON_OWN_TRAFFIC);
+	make_ike(&pkt, REMOTE1, PUBLIC, &last);
+	nat_expect(nat, SPINAT_OUTSIDE, &pkt, SPINAT_PASSED,
+	    SPINAT_REASON_OWN_TRAFFIC);
+	assert_int_equal(nat->emitted, 0);
+	nat_stop(nat);
+}
+
 /* The claim: after a restart the gateway speaks first, on any SPI it has, on a
  * new one, and by IKE; nothing is unknown. */
 static void test_tunnels_go_on(void **state)
@@ -353,6 +397,8 @@ static void test_own_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_own_goes_on, journal_set_up, journal_tear_down),
 	    cmocka_unit_test_setup_teardown(test_records_come_back_as_they_were,
 		journal_set_up, journal_tear_down),
 	    cmocka_unit_test_setup_teardown(

@@ -91,7 +91,8 @@ static void test_garbage_is_refused(void **state)
 	REFUSE(good_esp, -EINVAL, m.kind = SPINAT_MEMO_ESP_OUT);
 	REFUSE(good_esp, -EINVAL, m.inside = wire32(0));
 	REFUSE(good_esp, -EINVAL, m.inside = m.remote);
-	REFUSE(good_esp, -EINVAL, m.inside = m.public_address);
+	REFUSE(
+	    good_esp, -EINVAL, (m.inside = m.public_address, m.hairpin = true));
 	REFUSE(good_esp, -EINVAL, m.remote = wire32(0));
 	REFUSE(good_esp, -EINVAL, m.public_address = wire32(0));
 	REFUSE(good_esp, -EINVAL, m.spi = wire32(255));
@@ -111,6 +112,8 @@ static void test_garbage_is_refused(void **state)
 	REFUSE(good_esp, -EINVAL, m.bytes[0] = 1);
 	REFUSE(good_esp, -EADDRNOTAVAIL, m.public_address = wire32(PUBLIC2));
 	REFUSE(good_esp, -EADDRNOTAVAIL, m.inside = wire32(REMOTE2));
+	REFUSE(good_esp, -EADDRNOTAVAIL,
+	    m.inside = m.public_address = wire32(PUBLIC2));
 	REFUSE(good_esp, -EADDRNOTAVAIL, m.hairpin = true);
 	REFUSE(good_esp, -EADDRNOTAVAIL, m.remote = wire32(PUBLIC));
 

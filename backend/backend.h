@@ -18,7 +18,7 @@ struct conf;
 struct backend;
 
 #define BACKEND_BATCH           64
-#define BACKEND_MAX_DESCRIPTORS 4
+#define BACKEND_MAX_DESCRIPTORS 5
 
 /** Packets under way.  Filled by receive(), valid until finish() returns. */
 struct backend_batch {

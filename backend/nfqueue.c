@@ -2,26 +2,29 @@
 /*
  * The nfqueue back end: Linux's divert.
  *
- * The firewall rules (firewall/) queue packets in three places, each with a
- * number of its own, so that the side of a packet is known by its queue:
+ * The firewall rules (firewall/) queue packets in four places, each with
+ * numbers of its own, so that the side of a packet is known by its queue:
  *
  *   queue     mangle POSTROUTING, leaving the outside interface   side INSIDE
  *   queue + 1 raw PREROUTING, from the outside                    side OUTSIDE
  *   queue + 2 raw PREROUTING, from the inside to a public address side INSIDE
  *   queue + 3 raw PREROUTING, UDP from the outside                side OUTSIDE
+ *   queue + 4 mangle OUTPUT, IKE and ESP of the gateway itself    side INSIDE
  *
- * The first two take large (GSO) packets whole, for the last two the kernel
- * segments them.  A hairpin packet has to be sent anew, since the kernel
- * refuses a packet that comes in with an address of its own as the source.
- * Large UDP from the outside cannot be satisfied: connection tracking wants a
- * finished checksum, the segmentation after it one that is unfinished.
+ * The third and the fourth want large (GSO) packets segmented by the kernel,
+ * the others take them whole.  A hairpin packet has to be sent anew, since the
+ * kernel refuses a packet that comes in with an address of its own as the
+ * source. Large UDP from the outside cannot be satisfied: connection tracking
+ * wants a finished checksum, the segmentation after it one that is unfinished.
  *
  * Verdicts.  TRANSLATED and PASSED are NF_REPEAT with MARK_SEEN, not
  * NF_ACCEPT, which would skip the administrator's rules that follow ours in
  * the same table; our first rule sees the mark, clears it and returns.  HELD
  * and DROPPED are NF_DROP.  Fails closed: neither the bypass option of the
- * rules nor NFQA_CFG_F_FAIL_OPEN is ever used, so what we do not read, or do
- * not answer, is dropped.
+ * rules nor NFQA_CFG_F_FAIL_OPEN is used for anything that may have an inside
+ * source, so what we do not read, or do not answer, is dropped.  The gateway's
+ * own packets are only looked at: both are used for them, so that they go their
+ * way without us.
  *
  * Checksums.  A packet may come with an unfinished transport checksum
  * (CHECKSUM_PARTIAL).  The kernel forgets that as soon as a verdict carries a
@@ -60,7 +63,7 @@
 #endif
 
 enum {
-	QUEUES = 4,
+	QUEUES = 5,
 	QUEUE_LENGTH = 16384,      /* packets waiting in the kernel */
 	RECEIVE_BUFFER = 32 << 20, /* counted with the kernel's overhead */
 	SEND_BUFFER = 4 << 20,
@@ -77,6 +80,7 @@ struct queue {
 	enum spinat_side side;
 	bool large;   /* takes packets larger than the MTU */
 	bool hairpin; /* what it takes cannot go on from where it is */
+	bool own;     /* what it takes is the gateway's own */
 };
 
 /** What finish() must know of a received packet. */
@@ -161,8 +165,9 @@ static int queue_configure(const struct queue *queue)
 	    .copy_range = htonl(COPY_RANGE), .copy_mode = NFQNL_COPY_PACKET};
 	mnl_attr_put(message, NFQA_CFG_PARAMS, sizeof(parameters), &parameters);
 	mnl_attr_put_u32(message, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LENGTH));
-	mnl_attr_put_u32(
-	    message, NFQA_CFG_FLAGS, htonl(queue->large ? NFQA_CFG_F_GSO : 0));
+	mnl_attr_put_u32(message, NFQA_CFG_FLAGS,
+	    htonl((queue->large ? NFQA_CFG_F_GSO : 0) |
+		(queue->own ? NFQA_CFG_F_FAIL_OPEN : 0)));
 	mnl_attr_put_u32(message, NFQA_CFG_MASK,
 	    htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK |
 		NFQA_CFG_F_UID_GID));
@@ -246,6 +251,7 @@ static int nfqueue_open(
 	    {.side = SPINAT_OUTSIDE, .large = true},
 	    {.side = SPINAT_INSIDE, .large = false, .hairpin = true},
 	    {.side = SPINAT_OUTSIDE, .large = false},
+	    {.side = SPINAT_INSIDE, .large = true, .own = true},
 	};
 	if (conf->queue > UINT16_MAX - (QUEUES - 1))
 		return error_set(error, -EINVAL,
@@ -313,6 +319,7 @@ static void take_packet(struct backend *backend, struct backend_batch *batch,
 	uint8_t *data = NULL;
 	uint32_t length = 0, whole = 0, info = 0;
 	bool identified = false;
+	uint8_t flags = 0;
 
 	const struct nlattr *attribute =
 	    mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
@@ -351,15 +358,17 @@ static void take_packet(struct backend *backend, struct backend_batch *batch,
 		return;
 	}
 	received.gso = (info & NFQA_SKB_GSO) != 0;
+	if ((info & NFQA_SKB_CSUMNOTREADY) != 0)
+		flags |= SPINAT_PACKET_CSUM_PARTIAL;
+	if (backend->from->own)
+		flags |= SPINAT_PACKET_OWN;
 	backend->received[batch->count] = received;
 	batch->tokens[batch->count] = received.id;
 	batch->packets[batch->count] = (struct spinat_packet){
 	    .data = data,
 	    .length = length,
 	    .side = (uint8_t)backend->from->side,
-	    .flags = (info & NFQA_SKB_CSUMNOTREADY) != 0
-		? SPINAT_PACKET_CSUM_PARTIAL
-		: 0,
+	    .flags = flags,
 	};
 	batch->count++;
 }

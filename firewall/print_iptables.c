@@ -21,6 +21,7 @@ static const struct place {
     [CHAIN_HAIRPIN] = {"raw", PREFIX "HAIRPIN", NULL, 0},
     [CHAIN_SEEN_PRE] = {"raw", PREFIX "SEEN", NULL, 0},
     [CHAIN_OWN] = {"raw", PREFIX "OWN", "OUTPUT", 1},
+    [CHAIN_GATEWAY] = {"mangle", PREFIX "GATEWAY", "OUTPUT", 1},
     [CHAIN_POST] = {"mangle", PREFIX "POST", "POSTROUTING", 1},
     [CHAIN_OUT] = {"mangle", PREFIX "OUT", NULL, 0},
     [CHAIN_SEEN_POST] = {"mangle", PREFIX "SEEN", NULL, 0},
@@ -59,8 +60,9 @@ static void print_ports(
 static void print_action(FILE *to, const struct rule *rule)
 {
 	switch (rule->action) {
-	case ACTION_QUEUE: /* never --queue-bypass: it fails open */
-		fprintf(to, " -j NFQUEUE --queue-num %u", rule->queue);
+	case ACTION_QUEUE:
+		fprintf(to, " -j NFQUEUE --queue-num %u%s", rule->queue,
+		    rule->bypass ? " --queue-bypass" : "");
 		break;
 	case ACTION_DROP:
 		fputs(" -j DROP", to);

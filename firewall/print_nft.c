@@ -24,6 +24,7 @@ static const struct place {
     [CHAIN_HAIRPIN] = {"hairpin", NULL},
     [CHAIN_SEEN_PRE] = {"seen_pre", NULL},
     [CHAIN_OWN] = {"own", "type filter hook output priority -300"},
+    [CHAIN_GATEWAY] = {"gateway", "type filter hook output priority -150"},
     [CHAIN_POST] = {"post", "type filter hook postrouting priority -150"},
     [CHAIN_OUT] = {"out", NULL},
     [CHAIN_SEEN_POST] = {"seen_post", NULL},
@@ -33,8 +34,8 @@ static const struct place {
 
 /* Chains stand before those that jump to them. */
 static const enum chain order[] = {CHAIN_SEEN_PRE, CHAIN_IN, CHAIN_HAIRPIN,
-    CHAIN_PRE, CHAIN_OWN, CHAIN_SEEN_POST, CHAIN_OUT, CHAIN_POST, CHAIN_NAT,
-    CHAIN_GUARD};
+    CHAIN_PRE, CHAIN_OWN, CHAIN_SEEN_POST, CHAIN_GATEWAY, CHAIN_OUT, CHAIN_POST,
+    CHAIN_NAT, CHAIN_GUARD};
 
 static void print_ports(FILE *to, const char *protocol, const char *which,
     uint16_t low, uint16_t high)
@@ -73,8 +74,9 @@ static void print_transport(FILE *to, const struct rule *rule)
 static void print_action(FILE *to, const struct rule *rule)
 {
 	switch (rule->action) {
-	case ACTION_QUEUE: /* never bypass: it fails open */
-		fprintf(to, "queue num %u", rule->queue);
+	case ACTION_QUEUE:
+		fprintf(to, "queue num %u%s", rule->queue,
+		    rule->bypass ? " bypass" : "");
 		break;
 	case ACTION_DROP:
 		fputs("counter drop", to);

@@ -14,14 +14,15 @@
 
 #include "conf/conf.h"
 
-/** Our chains.  PRE, OWN, POST, GUARD and NAT hang on a hook of the kernel,
- * the others are jumped to. */
+/** Our chains.  PRE, OWN, GATEWAY, POST, GUARD and NAT hang on a hook of the
+ * kernel, the others are jumped to. */
 enum chain {
 	CHAIN_PRE,       /* raw PREROUTING: before connection tracking */
 	CHAIN_IN,        /* from the outside to a public address: ours? */
 	CHAIN_HAIRPIN,   /* the same from the inside */
 	CHAIN_SEEN_PRE,  /* was in the queue: clear the mark */
 	CHAIN_OWN,       /* raw OUTPUT: what spinatd sends itself */
+	CHAIN_GATEWAY,   /* mangle OUTPUT: IKE and ESP of the gateway itself */
 	CHAIN_POST,      /* mangle POSTROUTING: after connection tracking */
 	CHAIN_OUT,       /* ipsec-only: from the inside to the outside: ours? */
 	CHAIN_SEEN_POST, /* was in the queue: clear the mark */
@@ -54,6 +55,7 @@ struct rule {
 	enum action action;
 	enum chain target;    /* GOTO */
 	unsigned queue;       /* QUEUE */
+	bool bypass;          /* QUEUE: goes on if nobody reads the queue */
 	const char *in, *out; /* interfaces; borrowed from the conf */
 	bool in_differs;      /* `in` is where it must not come from */
 	struct net source, destination;

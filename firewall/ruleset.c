@@ -14,6 +14,10 @@
  * the rest of it to the gateway.  From the inside everything goes there that
  * would leave by the outside interface with an inside source.
  *
+ * Of what the gateway itself sends, IKE and ESP from a public address are
+ * queued, where nothing else comes by: to be known as its own, not to be
+ * translated.
+ *
  * The guard hangs behind that, on the same hook and, where the kernel has
  * nf_tables, on a later one too: what has an inside source there has not been
  * translated, whatever happened to the rules before it.
@@ -35,6 +39,7 @@ enum {
 	QUEUE_OUTSIDE = 1,
 	QUEUE_HAIRPIN = 2,
 	QUEUE_OUTSIDE_UDP = 3,
+	QUEUE_GATEWAY = 4,
 };
 
 static const uint8_t icmp_errors[] = {3, 4, 11, 12};
@@ -380,6 +385,36 @@ static void add_encapsulated(
 			.note = "into a tunnel of the gateway's own"});
 }
 
+/** After add_post(), whose chain for what was seen this one uses. */
+static void add_gateway(struct ruleset *set, const struct conf *conf)
+{
+	struct net nets[SPINAT_MAX_PUBLIC];
+	unsigned count = public_nets(conf, nets);
+
+	add(set,
+	    &(struct rule){.chain = CHAIN_GATEWAY,
+		.mark = MARK_SEEN,
+		.action = ACTION_GOTO,
+		.target = CHAIN_SEEN_POST});
+	add(set,
+	    &(struct rule){.chain = CHAIN_GATEWAY,
+		.mark = MARK_OWN,
+		.action = ACTION_RETURN,
+		.note = "sent by spinatd, for an inside host"});
+	for (unsigned i = 0; i < count; i++) {
+		struct rule rule = {.chain = CHAIN_GATEWAY,
+		    .action = ACTION_QUEUE,
+		    .queue = conf->queue + QUEUE_GATEWAY,
+		    .bypass = true,
+		    .out = conf->interface,
+		    .source = nets[i]};
+		add_protocol(set, rule, IPPROTO_ESP,
+		    "the gateway's own: to be known, and passed");
+		rule.source_low = rule.source_high = PORT_IKE;
+		add_protocol(set, rule, IPPROTO_UDP, NULL);
+	}
+}
+
 static void add_post(struct ruleset *set, const struct conf *conf)
 {
 	struct net nets[SPINAT_MAX_INSIDE];
@@ -441,6 +476,7 @@ static void add_feed(struct ruleset *set, const struct conf *conf)
 		add_ipsec_only(set, CHAIN_OUT, conf->queue + QUEUE_INSIDE);
 	}
 	add_post(set, conf);
+	add_gateway(set, conf);
 }
 
 int ruleset_build(

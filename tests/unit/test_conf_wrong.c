@@ -144,7 +144,7 @@ static const struct {
     {"max_spis 0", "f:1:10: \"0\" is no number from 1 to 67108864"},
     {"max_fragments 65537", "f:1:15: \"65537\" is no number from 1 to 65536"},
     {"max_fragments 1k", "f:1:15: \"1k\" is no number*"},
-    {"queue 65536", "f:1:7: \"65536\" is no number from 0 to 65532"},
+    {"queue 65536", "f:1:7: \"65536\" is no number from 0 to 65531"},
     {"queue", "f:1:6: a number is missing; right would be \"queue 5000\""},
     {"port_range 10-5",
 	"f:1:12: the range \"10-5\" is empty; right would be "

@@ -122,6 +122,60 @@ static void ipsec_only_in_iptables(void **state)
 	free(text);
 }
 
+/** Every rule that may be bypassed is for what the gateway itself sends. */
+static void assert_bypassed_only_by_own(const char *text)
+{
+	for (const char *at = text; (at = strstr(at, "bypass")) != NULL; at++) {
+		const char *line = at, *end = at + strcspn(at, "\n");
+		char rule[200];
+
+		while (line > text && line[-1] != '\n')
+			line--;
+		snprintf(rule, sizeof(rule), "%.*s", (int)(end - line), line);
+		if ((strstr(rule, "-A SPINAT-GATEWAY ") == NULL &&
+			strstr(rule, "queue num 5004 bypass") == NULL) ||
+		    strstr(rule, "198.51.100.1") == NULL)
+			fail_msg("\"%s\" fails open", rule);
+	}
+}
+
+static void the_gateway_s_own(void **state)
+{
+	static const char *const modes[] = {FULL, FULL "mode ipsec-only\n"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *text = rules(modes[i], IPTABLES, NULL);
+		assert_has(text,
+		    "-A SPINAT-GATEWAY -m mark --mark 0x20000000/0x20000000 "
+		    "-g SPINAT-SEEN\n");
+		assert_has(text,
+		    "-A SPINAT-GATEWAY -m mark --mark 0x40000000/0x40000000 "
+		    "-j RETURN\n");
+		assert_has(text,
+		    "-A SPINAT-GATEWAY -s 198.51.100.1 -o out -p 50 "
+		    "-j NFQUEUE --queue-num 5004 --queue-bypass\n");
+		assert_has(text,
+		    "-A SPINAT-GATEWAY -s 198.51.100.1 -o out -p udp "
+		    "--sport 500:500 -j NFQUEUE --queue-num 5004 "
+		    "--queue-bypass\n");
+		assert_has(text,
+		    "-I OUTPUT 1 -m comment --comment spinat "
+		    "-j SPINAT-GATEWAY\n");
+		free(text);
+		text = rules(modes[i], NFT, NULL);
+		assert_has(text,
+		    "\tchain gateway {\n"
+		    "\t\ttype filter hook output priority -150;");
+		assert_has(text,
+		    "\t\toifname \"out\" ip saddr 198.51.100.1 meta l4proto "
+		    "esp queue num 5004 bypass\n");
+		assert_has(text,
+		    "\t\toifname \"out\" ip saddr 198.51.100.1 udp sport 500 "
+		    "queue num 5004 bypass\n");
+		free(text);
+	}
+}
+
 static void never_fails_open(void **state)
 {
 	static const char *const texts[] = {FULL, FULL "mode ipsec-only\n",
@@ -130,7 +184,7 @@ static void never_fails_open(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		for (enum tongue tongue = IPTABLES; tongue <= NFT; tongue++) {
 			char *text = rules(texts[i], tongue, NULL);
-			assert_lacks(text, "bypass");
+			assert_bypassed_only_by_own(text);
 			assert_has(text,
 			    tongue == NFT ? "chain guard {" : "SPINAT-GUARD");
 			free(text);
@@ -427,6 +481,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(full_in_iptables),
 	    cmocka_unit_test(ipsec_only_in_iptables),
+	    cmocka_unit_test(the_gateway_s_own),
 	    cmocka_unit_test(never_fails_open),
 	    cmocka_unit_test(same_ports_takes_any_port),
 	    cmocka_unit_test(tun_is_guarded_only),

@@ -15,6 +15,8 @@
 #include "cmd/human.h"
 #include "cmd/show.h"
 
+#define GATEWAY "the gateway"
+
 struct text {
 	const struct explanation *got;
 	json_t *legend; /* text of a row -> its name */
@@ -70,7 +72,7 @@ static void print_claim(struct text *text, const json_t *claim)
 	const uint64_t copies = show_number(claim, "copies");
 	char span[HUMAN_MAX];
 
-	printf("    %-15s", show_text(claim, "inside"));
+	printf("    %-15s", show_host(claim, "inside", GATEWAY));
 	if (show_flag(claim, "gone")) {
 		printf("  its association has ended\n");
 		return;
@@ -135,7 +137,7 @@ static void print_spi(struct text *text, const json_t *spi)
 {
 	const bool out = is_text(spi, "kind", "esp-out");
 	const uint64_t copies = show_number(spi, "copies");
-	const char *inside = end_address(spi, "inside");
+	const char *inside = show_host(spi, "inside", GATEWAY);
 	const char *remote = end_address(spi, "remote");
 	char age[HUMAN_MAX], packets[HUMAN_MAX];
 
@@ -213,7 +215,7 @@ static void print_ikes(struct text *text, const json_t *peer)
 static void print_candidate(const json_t *peer)
 {
 	printf("  %s %s for an unknown SPI of %s: %s.\n",
-	    show_text(peer, "inside"),
+	    show_host(peer, "inside", GATEWAY),
 	    show_flag(peer, "candidate") ? "is a candidate" : "is no candidate",
 	    show_text(peer, "remote"), show_text(peer, "why"));
 }
@@ -229,7 +231,7 @@ static void print_moved(const json_t *peer)
 
 static void print_peer(struct text *text, const json_t *peer)
 {
-	printf("%s with %s through %s\n", show_text(peer, "inside"),
+	printf("%s with %s through %s\n", show_host(peer, "inside", GATEWAY),
 	    show_text(peer, "remote"), show_text(peer, "public"));
 	print_candidate(peer);
 	print_moved(peer);
@@ -303,10 +305,18 @@ static void print_remote(const struct explanation *got)
 {
 	const json_t *spis = got->spis;
 	uint64_t in = 0, probation = 0, copies = 0, hosts = 0;
+	bool own = false;
 
-	for (size_t i = 0; i < json_array_size(got->peers); i++)
-		hosts +=
-		    is_text(json_array_get(got->peers, i), "remote", got->of);
+	for (size_t i = 0; i < json_array_size(got->peers); i++) {
+		const json_t *peer = json_array_get(got->peers, i);
+
+		if (!is_text(peer, "remote", got->of))
+			continue;
+		if (is_text(peer, "inside", show_text(peer, "public")))
+			own = true;
+		else
+			hosts++;
+	}
 	for (size_t i = 0; i < json_array_size(spis); i++) {
 		const json_t *spi = json_array_get(spis, i);
 
@@ -317,12 +327,13 @@ static void print_remote(const struct explanation *got)
 		probation += is_text(spi, "state", "probation");
 		copies += show_number(spi, "copies");
 	}
-	if (hosts)
+	if (hosts || own)
 		printf("%s, a remote of %" PRIu64
-		       " inside host%s: it sends with "
+		       " inside host%s%s: it sends with "
 		       "%" PRIu64 " SPI%s, %" PRIu64 " of them in probation; "
 		       "%" PRIu64 " copies were made.\n\n",
-		    got->of, hosts, hosts == 1 ? "" : "s", in,
+		    got->of, hosts, hosts == 1 ? "" : "s",
+		    own ? " and of the gateway itself" : "", in,
 		    in == 1 ? "" : "s", probation, copies);
 }
 
@@ -344,7 +355,8 @@ static void print_others(struct text *text)
 		first = false;
 		printf("  %s from %s, which goes to %s (%s)\n",
 		    show_text(claim, "spi"), show_text(claim, "remote"),
-		    show_text(claim, "holder"), show_text(claim, "state"));
+		    show_host(claim, "holder", GATEWAY),
+		    show_text(claim, "state"));
 		print_claim(text, claim);
 	}
 	if (!first)

@@ -80,6 +80,23 @@ int64_t show_idle(const json_t *value)
 	return least;
 }
 
+/* Of an end with a port, or an address alone. */
+static const char *address_of(const json_t *value, const char *name)
+{
+	const json_t *end = json_object_get(value, name);
+
+	return json_is_object(end) ? show_text(end, "address")
+				   : show_text(value, name);
+}
+
+const char *show_host(const json_t *value, const char *name, const char *own)
+{
+	const char *address = address_of(value, name);
+
+	return strcmp(address, address_of(value, "public")) == 0 ? own
+								 : address;
+}
+
 uint32_t show_order(const char *address)
 {
 	struct in_addr parsed;

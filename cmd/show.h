@@ -36,6 +36,9 @@ bool show_flag(const json_t *value, const char *name);
 uint64_t show_count(const json_t *value, const char *name, const char *side);
 /** Since when neither side sent, in milliseconds; the age if none ever did. */
 int64_t show_idle(const json_t *value);
+/** The host at value[name], "inside" or "holder": its address, or `own` if it
+ * is the gateway itself, whose inside address is the public one. */
+const char *show_host(const json_t *value, const char *name, const char *own);
 /** A dotted quad as a number to sort by. */
 uint32_t show_order(const char *address);
 

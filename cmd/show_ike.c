@@ -50,9 +50,10 @@ static int compare(const void *left, const void *right)
 
 static void add_row(struct table *table, const json_t *ike)
 {
+	const char *host = show_host(ike, "inside", "gateway");
 	char text[HUMAN_MAX];
 
-	table_cell(table, "%s", show_text(ike, "inside"));
+	table_cell(table, "%s", host);
 	table_cell(table, "%s", show_text(ike, "remote"));
 	table_cell(table, "%s:%u", show_text(ike, "public"),
 	    (unsigned)show_number(ike, "public_port"));
@@ -60,7 +61,9 @@ static void add_row(struct table *table, const json_t *ike)
 	    show_text(ike, "responder_spi"));
 	table_cell(table, "v%u", (unsigned)show_number(ike, "version"));
 	table_cell(table, "%s",
-	    show_flag(ike, "inside_initiated") ? "inside" : "remote");
+	    !show_flag(ike, "inside_initiated") ? "remote"
+		: strcmp(host, "gateway") == 0  ? "gateway"
+						: "inside");
 	table_cell(table, "%s%s", show_text(ike, "state"),
 	    show_flag(ike, "floated") ? ", on 4500" : "");
 	table_cell(

@@ -182,7 +182,7 @@ static void add_peer(struct table *table, const json_t *peer)
 	const json_t *spis = json_object_get(peer, "spis");
 	char text[HUMAN_MAX];
 
-	table_cell(table, "%s", show_text(peer, "inside"));
+	table_cell(table, "%s", show_host(peer, "inside", "gateway"));
 	table_cell(table, "%s", show_text(peer, "remote"));
 	table_cell(table, "%s", show_text(peer, "public"));
 	table_cell(table, "%s", show_flag(peer, "candidate") ? "yes" : "no");

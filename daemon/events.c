@@ -13,6 +13,8 @@
 #include "daemon/text.h"
 
 #define LINE_MAX_BYTES 320
+/* Of what is its own; its inside address is the public one. */
+#define GATEWAY "the gateway itself"
 
 uint32_t events_init(struct events *events, const struct conf *conf)
 {
@@ -56,21 +58,24 @@ static void describe_flow(
 	char protocol[TEXT_PROTOCOL_MAX], spi[TEXT_SPI_MAX];
 	char inside[TEXT_ENDPOINT_MAX], outside[TEXT_ENDPOINT_MAX];
 	char remote[TEXT_ENDPOINT_MAX];
+	const char *host;
 
-	text_endpoint(inside, &flow->inside);
+	host = flow->inside.address.raw == flow->public_end.address.raw
+	    ? GATEWAY
+	    : text_endpoint(inside, &flow->inside);
 	text_endpoint(outside, &flow->public_end);
 	text_endpoint(remote, &flow->remote);
 	if (flow->kind == SPINAT_FLOW_ESP_OUT)
 		(void)snprintf(text, LINE_MAX_BYTES,
 		    "ESP SPI %s of %s to %s as %s", text_spi(spi, flow->spi),
-		    inside, remote, outside);
+		    host, remote, outside);
 	else if (flow->kind == SPINAT_FLOW_ESP_IN)
 		(void)snprintf(text, LINE_MAX_BYTES,
 		    "ESP SPI %s of %s to %s at %s", text_spi(spi, flow->spi),
-		    remote, inside, outside);
+		    remote, host, outside);
 	else
 		(void)snprintf(text, LINE_MAX_BYTES, "%s %s to %s as %s%s",
-		    text_protocol(protocol, flow->protocol), inside, remote,
+		    text_protocol(protocol, flow->protocol), host, remote,
 		    outside, flow->hairpin ? " (hairpin)" : "");
 }
 
@@ -85,7 +90,10 @@ static void describe_ike(
 
 	(void)snprintf(text, LINE_MAX_BYTES,
 	    "IKEv%u SA of %s with %s as %s, cookies %s:%s",
-	    (unsigned)ike->version, text_address(inside, ike->inside),
+	    (unsigned)ike->version,
+	    ike->inside.raw == ike->public_address.raw
+		? GATEWAY
+		: text_address(inside, ike->inside),
 	    text_address(remote, ike->remote), text_endpoint(outside, &end),
 	    text_cookie(initiator, ike->initiator_spi),
 	    text_cookie(responder, ike->responder_spi));

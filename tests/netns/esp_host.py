@@ -19,8 +19,9 @@ from typing import Any
 from scapy.layers.inet import IP
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
 
+from lab.netns import Namespace
 from lab.probes import ping_from as ping
-from lab.topology import HOSTS, Topology
+from lab.topology import HOSTS, PUBLIC, Host, Topology
 
 TUNSETIFF = 0x400454CA
 IFF_TUN = 0x0001
@@ -45,9 +46,17 @@ def security_association(
     )
 
 
+GATEWAY = Host("gw", "", PUBLIC, "203.0.113.254", "10.3.0.1")  # the NAT itself, with a tunnel of its own
+
+
 def address(role: str) -> str:
     """A host's outer address."""
     return HOSTS[role].address
+
+
+def end_point(topology: Topology, role: str) -> tuple[Host, Namespace]:
+    """A host of the lab and its namespace; "gw" is the NAT's own."""
+    return (GATEWAY, topology.gw) if role == "gw" else (HOSTS[role], topology[role])
 
 
 class EspHost:
@@ -55,14 +64,15 @@ class EspHost:
 
     def __init__(self, topology: Topology, role: str) -> None:
         self.role = role
-        self.host = HOSTS[role]
-        self.space = topology[role]
+        self.host, self.space = end_point(topology, role)
         self.out: dict[str, SecurityAssociation] = {}  # by the remote's inner address
         self.back: dict[int, SecurityAssociation] = {}  # by SPI
         self.seen: Counter[str] = Counter()  # "accepted", "unknown-spi", "bad"
         self.sources: set[str] = set()  # outer sources of what was accepted
         self._lock = threading.Lock()
         self._tun: int = self.space.inside(self._open_tun)
+        if role == "gw":  # the others have theirs from the topology
+            self.space.ip(f"addr add {self.host.inner}/32 dev esp0")
         self.space.ip("link set esp0 mtu 1400 up", "route add 10.0.0.0/8 dev esp0 src " + str(self.host.inner))
         self._raw = self.space.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
         self._over, self._wake = os.pipe()

@@ -1,33 +1,41 @@
-"""IKE by hand: a header, and what stands for an encrypted payload."""
+"""IKE by hand, in a plain namespace: a header, and what stands for an encrypted payload."""
 
 from __future__ import annotations
 
 import socket
 import struct
 
+from esp_host import end_point
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 
-from lab.topology import HOSTS, Topology
+from lab.topology import Topology
+
+SA_INIT, AUTH, CHILD, INFORMATIONAL = 34, 35, 36, 37
+REQUEST, RESPONSE = 0x08, 0x20  # of the initiator of the IKE SA; of its responder
+ENCRYPTED, SA = 46, 33
 
 
 class IkeEnd:
-    """An end point on port 500 of a plain namespace."""
+    """An end point on port 500."""
 
     def __init__(self, topology: Topology, role: str) -> None:
-        self.source = HOSTS[role].address
-        self._raw = topology[role].socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        host, space = end_point(topology, role)
+        self.source = host.address
+        self._raw = space.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         # So that no "port unreachable" answers.
-        self._port = topology[role].socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._port = space.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        topology[role].inside(lambda: self._port.bind((self.source, 500)))
+        space.inside(lambda: self._port.bind((self.source, 500)))
         self._port.settimeout(2)
 
     def send(
-        self, to: str, initiator: bytes, responder: bytes, exchange: int, flags: int, payload: int = 46, port: int = 500
-    ) -> bytes:
+        self, to: str, initiator: bytes, responder: bytes, exchange: int, flags: int, payload: int = ENCRYPTED,
+        port: int = 500, number: int = 1,
+    ) -> bytes:  # fmt: skip
         """To a port of `to`, from 500."""
-        data = initiator + responder + bytes([payload, 0x20, exchange, flags]) + struct.pack("!II", 1, 60) + bytes(32)
+        data = initiator + responder + bytes([payload, 0x20, exchange, flags])
+        data += struct.pack("!II", number, 60) + bytes(32)
         self._raw.sendto(bytes(IP(src=self.source, dst=to) / UDP(sport=500, dport=port) / Raw(data)), (to, 0))
         return data
 
@@ -44,21 +52,21 @@ class IkeEnd:
         self._port.close()
 
 
-def establish(ike: dict[str, IkeEnd], client: str, public: str, initiator: bytes, responder: bytes) -> int:
-    """IKE_SA_INIT and IKE_AUTH with g1, which answers to where it was asked from: to this port."""
-    gateway, nothing = ike["g1"].source, bytes(8)
-    port = 500
-    for from_client, known, exchange, flags, payload in (
-        (True, nothing, 34, 0x08, 33),
-        (False, responder, 34, 0x20, 33),
-        (True, responder, 35, 0x08, 46),
-        (False, responder, 35, 0x20, 46),
-    ):
-        if from_client:
-            sent = ike[client].send(gateway, initiator, known, exchange, flags, payload)
-            data, port = ike["g1"].receive_from()
-            assert data == sent
-        else:
-            sent = ike["g1"].send(public, initiator, known, exchange, flags, payload, port)
-            assert ike[client].receive_from() == (sent, 500)
+def exchange(
+    ike: dict[str, IkeEnd], client: str, seen: str, initiator: bytes, responder: bytes, kind: int, number: int = 1
+) -> int:
+    """A request of a client to g1, which sees it as `seen`, and the response to where it was asked from: to this port."""
+    payload = SA if kind == SA_INIT else ENCRYPTED
+    known = bytes(8) if kind == SA_INIT else responder
+    sent = ike[client].send(ike["g1"].source, initiator, known, kind, REQUEST, payload, number=number)
+    data, port = ike["g1"].receive_from()
+    assert data == sent
+    sent = ike["g1"].send(seen, initiator, responder, kind, RESPONSE, payload, port, number)
+    assert ike[client].receive_from() == (sent, 500)
     return port
+
+
+def establish(ike: dict[str, IkeEnd], client: str, seen: str, initiator: bytes, responder: bytes) -> int:
+    """IKE_SA_INIT and IKE_AUTH with g1; the port that g1 sees."""
+    exchange(ike, client, seen, initiator, responder, SA_INIT)
+    return exchange(ike, client, seen, initiator, responder, AUTH)

@@ -9,7 +9,7 @@ from typing import Callable, Iterator
 
 import pytest
 from conftest import Start
-from esp_host import CBC, GCM, EspHost, address, connect, speak_first
+from esp_host import CBC, GCM, EspHost, connect, speak_first
 from ike_end import IkeEnd, establish
 from wire import watch, wrong_checksums
 

@@ -404,6 +404,8 @@ static void check(const struct run *run, const struct spinat_packet *packet,
 		MUST(is_public(run, get32(data + 16)));
 	if (packet->verdict != SPINAT_TRANSLATED)
 		return;
+	MUST((packet->flags & SPINAT_PACKET_OWN) == 0 ||
+	    !is_public(run, get32(before + 12)));
 	MUST(ip_is_whole(data, length));
 	MUST(get16(data + 2) == get16(before + 2));
 	/* Only addresses and the checksum of the IP header change. */
@@ -502,15 +504,22 @@ static void send_packet(struct run *run, uint8_t operation)
 {
 	uint8_t ip[MAX_PACKET + 64];
 	const uint8_t how = byte(run);
-	const uint8_t flags = (how & 1) != 0 ? SPINAT_PACKET_CSUM_PARTIAL : 0;
+	uint8_t flags = (how & 1) != 0 ? SPINAT_PACKET_CSUM_PARTIAL : 0;
 	uint8_t side = operation >> 7;
 	size_t length;
 
 	memset(ip, 0, sizeof ip);
 	switch (operation & 3) {
 	case 0:
+		length = make_packet(run, ip, side);
+		break;
 	case 1:
 		length = make_packet(run, ip, side);
+		/* The gateway sends it, if its id says so. */
+		if (side == SPINAT_INSIDE && (get16(ip + 4) & 8) != 0) {
+			put32(ip + 12, PUBLIC1);
+			flags |= SPINAT_PACKET_OWN;
+		}
 		break;
 	case 2:
 		length = make_answer(run, ip, &side);

@@ -214,7 +214,8 @@ static void judge(
 	if (verdict == SINGLE_SERVED)
 		forget_single(engine, peer->remote);
 	if (verdict == SINGLE_ENDED) {
-		single_note(&single, &peer->watch, peer->inside, engine->tick);
+		single_note(&single, &peer->watch, peer->inside,
+		    remote_of(engine, number)->peer_count, engine->tick);
 		set_single(engine, peer->of, &single);
 		peer->ended = true;
 		if (single.recognised)

@@ -17,7 +17,9 @@
  * long, the first is forgotten. */
 #define APART_SPAN  (10 * SPINAT_SECOND)
 #define RECALL_SPAN (3600 * SPINAT_SECOND)
-#define ENDINGS     2u
+/* How many are needed: two, and one more for each so many hosts. */
+#define ENDINGS       2u
+#define ONE_MORE_EACH 8u
 /* It is said that often. */
 #define SAY_SPAN (3600 * SPINAT_SECOND)
 
@@ -106,7 +108,7 @@ enum single_verdict single_judge(const struct single_watch *watch,
 }
 
 void single_note(struct single *single, const struct single_watch *watch,
-    be32 inside, tick now)
+    be32 inside, unsigned hosts, tick now)
 {
 	/* What ends in the same moment is one coincidence. */
 	if (single->endings != 0 &&
@@ -124,7 +126,7 @@ void single_note(struct single *single, const struct single_watch *watch,
 	single->counted = watch->since;
 	single->ended = inside;
 	single->rival = watch->rival;
-	if (single->endings >= ENDINGS)
+	if (single->endings >= ENDINGS + hosts / ONE_MORE_EACH)
 		single->recognised = true;
 }
 

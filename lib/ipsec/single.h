@@ -80,9 +80,11 @@ bool single_is_awaited(
     const struct single_watch *watch, struct moment heard, tick now);
 enum single_verdict single_judge(const struct single_watch *watch,
     const struct single_sight *sight, tick now);
-/** The session of host `inside` ENDED. */
+/** The session of host `inside` ENDED, one of so many with this remote: the
+ * more there are, the likelier it is that what it missed went to another host.
+ */
 void single_note(struct single *single, const struct single_watch *watch,
-    be32 inside, tick now);
+    be32 inside, unsigned hosts, tick now);
 /** Whether it may be said again. */
 bool single_may_say(const struct single *single, tick now);
 

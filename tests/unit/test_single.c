@@ -219,21 +219,39 @@ static void test_twice(void **state)
 	struct single_watch watch = watch_since(100);
 	(void)state;
 
-	single_note(&single, &watch, host(1), at(130));
+	single_note(&single, &watch, host(1), 2, at(130));
 	assert_false(single.recognised);
 	/* More that end in the same moment are no second time. */
-	single_note(&single, &watch, host(3), at(131));
+	single_note(&single, &watch, host(3), 2, at(131));
 	watch = watch_since(105);
-	single_note(&single, &watch, host(4), at(131));
+	single_note(&single, &watch, host(4), 2, at(131));
 	assert_false(single.recognised);
 	assert_int_equal(single.endings, 1);
 	watch = watch_since(131);
-	single_note(&single, &watch, host(5), at(160));
+	single_note(&single, &watch, host(5), 2, at(160));
 	assert_true(single.recognised);
 	assert_int_equal(single.endings, 2);
 	assert_true(be32_equal(single.ended, host(5)));
 	assert_true(be32_equal(single.rival, host(2)));
 	assert_int_equal(single.last, at(160));
+}
+
+/* Among many, more has to be seen. */
+static void test_among_many(void **state)
+{
+	(void)state;
+	for (unsigned hosts = 2; hosts < 50; hosts++) {
+		struct single single = {0};
+		unsigned wanted = 0;
+		while (!single.recognised) {
+			const struct single_watch watch =
+			    watch_since(100 + 60 * wanted);
+			single_note(&single, &watch, host(1), hosts,
+			    at(130 + 60 * wanted));
+			wanted++;
+		}
+		assert_int_equal(wanted, 2 + hosts / 8);
+	}
 }
 
 static void test_twice_within_an_hour(void **state)
@@ -242,16 +260,16 @@ static void test_twice_within_an_hour(void **state)
 	struct single_watch watch = watch_since(100);
 	(void)state;
 
-	single_note(&single, &watch, host(1), at(130));
+	single_note(&single, &watch, host(1), 2, at(130));
 	watch = watch_since(3800);
-	single_note(&single, &watch, host(1), at(3830));
+	single_note(&single, &watch, host(1), 2, at(3830));
 	assert_false(single.recognised);
 	watch = watch_since(7000);
-	single_note(&single, &watch, host(1), at(7030));
+	single_note(&single, &watch, host(1), 2, at(7030));
 	assert_true(single.recognised);
 	/* What is known is not forgotten so. */
 	watch = watch_since(20000);
-	single_note(&single, &watch, host(1), at(20030));
+	single_note(&single, &watch, host(1), 2, at(20030));
 	assert_true(single.recognised);
 	assert_int_equal(single.endings, 3);
 }
@@ -277,6 +295,7 @@ int main(void)
 	    cmocka_unit_test(test_awaited),
 	    cmocka_unit_test(test_silent),
 	    cmocka_unit_test(test_twice),
+	    cmocka_unit_test(test_among_many),
 	    cmocka_unit_test(test_twice_within_an_hour),
 	    cmocka_unit_test(test_once_an_hour),
 	};

@@ -71,6 +71,23 @@ void bring_up(struct world *world)
 	want_all_up(world);
 }
 
+void work_in_turn(struct world *world, unsigned clients)
+{
+	make_clients(world, clients);
+	bring_up(world);
+	for (unsigned t = 0; t < world->tunnel_count; t++) {
+		traffic_add(&world->tunnels[t], APP_BULK, SPINAT_OUTSIDE, MSEC,
+		    0, 0, 20000);
+		traffic_up(&world->tunnels[t].end[SPINAT_OUTSIDE]);
+		world_run(world, 2 * SEC);
+	}
+	for (unsigned t = 0; t < world->tunnel_count; t++) {
+		ike_add_child(&world->tunnels[t].end[t % 2], true);
+		world_run(world, 2 * SEC);
+	}
+	world_run(world, 300 * SEC);
+}
+
 struct child *child_of(struct end *end, unsigned age)
 {
 	for (struct child *child = end->host->children; child != NULL;

@@ -43,6 +43,9 @@ void add_pings(struct world *world, spinat_time interval, uint32_t count);
 void start_all(struct world *world, spinat_time within);
 /** Starts them one by one, and lets everything come up. */
 void bring_up(struct world *world);
+/** The usual case: one begins while the others are at work, and one rekeys,
+ * from either end; ten thousand packets an SA. */
+void work_in_turn(struct world *world, unsigned clients);
 /** A child SA of an end: 0 the newest, 1 the one before ... */
 struct child *child_of(struct end *end, unsigned age);
 

@@ -126,6 +126,15 @@ static void one_after_another(struct world *world)
 	ping_all(world, 60, 300 * SEC, 400 * SEC);
 }
 
+static void in_turn_8(struct world *world)
+{
+	work_in_turn(world, 8);
+	want_all_up(world);
+	want_all_reached(world);
+	WANT(world, deliveries_per_packet(world) < 1.01,
+	    "%.4f deliveries per packet", deliveries_per_packet(world));
+}
+
 const struct scenario setup_scenarios[] = {
     {"one-client", "one client, pings both ways", one_client, 0},
     {"one-client-lossy", "one client, a bad network", one_client_lossy, 0},
@@ -142,6 +151,8 @@ const struct scenario setup_scenarios[] = {
     {"start-32", "the same with thirty-two", start_32, 4},
     {"start-50", "the same with fifty", start_50, 4},
     {"transfers-8", "eight transfers, 10,000 packets each", transfers, 2},
+    {"in-turn-8", "the same, begun and rekeyed one after another", in_turn_8,
+	2},
     {"one-after-another", "eight clients start within five minutes",
 	one_after_another, 0},
     {NULL, NULL, NULL, 0},

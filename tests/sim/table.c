@@ -87,6 +87,9 @@ static const struct measure {
     {"All start within a second; a transfer and pings, 10,000 inbound packets "
      "an SA",
 	transfers, 1},
+    {"One after another begins a transfer, and then rekeys; 10,000 inbound "
+     "packets an SA",
+	work_in_turn, 2},
     {"All start within 20 ms; 100 pings each way", together, 20},
     {"The gateway rekeys all at once, three times, and uses the new SAs first",
 	rekeyed, 10},

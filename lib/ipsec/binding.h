@@ -25,10 +25,11 @@
 #include "ipsec/sizes.h"
 #include "ipsec/turns.h"
 
-/** Copies that a probation may cost.  Of 10,000 packets, what a child SA
- * carries between two rekeyings, the burst is 4 percent at most; what comes
- * slowly can be copied for as long as it takes. */
-#define BINDING_COPIES ((struct bucket_rate){2048, 64})
+/** Copies that a probation may cost: as many as streams that nobody answers
+ * take for some seconds, among eight.  Mostly a few are enough
+ * (docs/simulation.md). What comes slowly can be copied for as long as it
+ * takes. */
+#define BINDING_COPIES ((struct bucket_rate){4096, 128})
 
 /** Why a binding is what it is.  Texts: binding_why_text(). */
 enum binding_why {
@@ -87,6 +88,10 @@ struct binding {
 	spinat_time seen;   /* its first packet */
 	spinat_time looked; /* when the claims were last brought up to date */
 	uint32_t first_sequence;
+	/* packets that were not above the highest sequence number, since it was
+	 * this one */
+	uint32_t behind_since;
+	uint16_t behind;
 	be32 sender;        /* in a hairpin, who sends it and cannot own it */
 	struct expect hint; /* what its owner is paired by, if it is */
 	bool paired;

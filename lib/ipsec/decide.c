@@ -5,6 +5,7 @@
 #include "ipsec/association.h"
 #include "ipsec/claims.h"
 #include "ipsec/confirm.h"
+#include "ipsec/probation.h"
 #include "ipsec/spi.h"
 
 /* Of several, none is believed before so many moments: what began by the same
@@ -15,8 +16,8 @@
 #define CONTENDER_SPAN (60 * SPINAT_SECOND)
 
 struct ranking {
-	struct claim *first, *second;       /* NULL: none */
-	struct claim *other, *other_second; /* the same without the holder */
+	struct claim *first, *second, *third; /* NULL: none */
+	struct claim *other, *other_second;   /* the same without the holder */
 	unsigned count;
 };
 
@@ -29,6 +30,18 @@ static void rank_one(
 	} else if (*second == NULL || claim->score > (*second)->score) {
 		*second = claim;
 	}
+}
+
+static void rank_among_three(struct ranking *ranking, struct claim *claim)
+{
+	struct claim *last = claim;
+
+	if (ranking->second != NULL && claim->score > ranking->second->score)
+		last = ranking->second;
+	if (ranking->second != NULL &&
+	    (ranking->third == NULL || last->score > ranking->third->score))
+		ranking->third = last;
+	rank_one(&ranking->first, &ranking->second, claim);
 }
 
 /* Which hosts send at all, of those that a fresh SPI can be for, and the two
@@ -89,7 +102,7 @@ static struct ranking rank(struct spinat *engine, uint32_t number)
 			continue;
 		claims_evidence(engine, number, claim, &evidence);
 		weigh(claim, &evidence);
-		rank_one(&ranking.first, &ranking.second, claim);
+		rank_among_three(&ranking, claim);
 		if (!evidence.holds)
 			rank_one(&ranking.other, &ranking.other_second, claim);
 		ranking.count++;
@@ -145,25 +158,41 @@ static bool is_alone_and_speaks(struct spinat *engine,
 		engine, ranking->first->peer, tick_of(binding->seen) - 1);
 }
 
+/* Its holder's SPI is `other`'s too. */
+static bool share_with(
+    struct spinat *engine, uint32_t number, const struct claim *other)
+{
+	const struct binding *binding = binding_at(engine, number);
+	const uint32_t holder = engine->table.flows[binding->flow].peer;
+
+	for (uint32_t c = binding->claims; c != 0;
+	     c = claim_at(engine, c)->next) {
+		struct claim *claim = claim_at(engine, c);
+		claim->owner = claim == other || claim->peer == holder;
+	}
+	(void)association_pair(engine, other->peer, tick_of(binding->seen));
+	confirm_shared(engine, binding->flow);
+	return true;
+}
+
+/* It began anew, and is found to be another's too; or it was two hosts' from
+ * the start. */
 static bool share(
     struct spinat *engine, uint32_t number, const struct ranking *ranking)
 {
 	const struct binding *binding = binding_at(engine, number);
 	const uint32_t holder = engine->table.flows[binding->flow].peer;
 
-	if (binding->why != WHY_SEQUENCE || ranking->other == NULL ||
-	    binding->moments < BELIEVED_MOMENTS ||
-	    !is_believed(ranking->other, ranking->other_second, ranking->count))
+	if (binding->moments < BELIEVED_MOMENTS)
 		return false;
-	for (uint32_t c = binding->claims; c != 0;
-	     c = claim_at(engine, c)->next) {
-		struct claim *claim = claim_at(engine, c);
-		claim->owner = claim == ranking->other || claim->peer == holder;
-	}
-	(void)association_pair(
-	    engine, ranking->other->peer, tick_of(binding->seen));
-	confirm_shared(engine, binding->flow);
-	return true;
+	if (binding->why == WHY_SEQUENCE)
+		return is_believed(ranking->other, ranking->other_second,
+			   ranking->count) &&
+		    share_with(engine, number, ranking->other);
+	return probation_is_of_two(binding) && ranking->first->peer == holder &&
+	    is_believed(ranking->first, ranking->third, ranking->count) &&
+	    is_believed(ranking->second, ranking->third, ranking->count) &&
+	    share_with(engine, number, ranking->second);
 }
 
 bool decide(struct spinat *engine, uint32_t number)
@@ -180,7 +209,7 @@ bool decide(struct spinat *engine, uint32_t number)
 	alone = is_alone_and_speaks(engine, binding, &ranking);
 	told = binding->moments >= BELIEVED_MOMENTS &&
 	    is_believed(ranking.first, ranking.second, ranking.count) &&
-	    ranking.count > 1 &&
+	    ranking.count > 1 && !probation_is_of_two(binding) &&
 	    (binding->first_sequence > SEQUENCE_FRESH ||
 		!has_contender(engine, binding));
 	if (engine->table.flows[binding->flow].peer != ranking.first->peer &&

@@ -25,6 +25,11 @@
 #define UNPAIRED_SPAN    (2 * SPINAT_SECOND)
 #define UNPAIRED_PACKETS 8u
 
+/* Of so many in a row of what one SA sends, so many came late or twice: that is
+ * no network, but two SAs side by side. */
+#define BEHIND_OF   64u
+#define BEHIND_MANY 8u
+
 static void note_packet(struct spinat *engine, uint32_t number, uint16_t size)
 {
 	struct binding *binding = binding_at(engine, number);
@@ -84,6 +89,28 @@ void probation_fell_back(
 		return;
 	binding = binding_of(engine, flow);
 	binding->first_sequence = sequence;
+}
+
+void probation_fell_behind(
+    struct spinat *engine, uint32_t flow, uint32_t sequence)
+{
+	struct binding *binding = binding_of(engine, flow);
+	const uint32_t highest = engine->table.flows[flow].highest_sequence;
+
+	if (highest - binding->behind_since > BEHIND_OF) {
+		binding->behind_since = highest;
+		binding->behind = 0;
+	}
+	if (binding->behind < BEHIND_MANY)
+		binding->behind++;
+	if (probation_is_of_two(binding) &&
+	    engine->table.flows[flow].state == FLOW_CONFIRMED)
+		probation_fell_back(engine, flow, sequence);
+}
+
+bool probation_is_of_two(const struct binding *binding)
+{
+	return binding->behind >= BEHIND_MANY;
 }
 
 /* An answer as long as the SPI's packet, when that length has just changed. */

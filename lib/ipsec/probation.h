@@ -26,6 +26,14 @@ SPINAT_MUST_CHECK uint32_t probation_received(struct spinat *engine,
 void probation_fell_back(
     struct spinat *engine, uint32_t flow, uint32_t sequence);
 
+/** ... a packet came for an inbound SPI that has a binding, whose sequence
+ * number was not above the highest: it is late, or of another SA with the same
+ * SPI that began at the same time. */
+void probation_fell_behind(
+    struct spinat *engine, uint32_t flow, uint32_t sequence);
+/** Whether so many do that it is another SA. */
+bool probation_is_of_two(const struct binding *binding);
+
 /** ... an inside host sent ESP with an outbound SPI, and something of its
  * remote is in probation or this SPI awaits its pair. */
 void probation_sent(struct spinat *engine, uint32_t flow, uint16_t size);

@@ -18,7 +18,7 @@
 #define REMOTE_RESERVE ((struct bucket_rate){32, 8})
 /** IKE messages with cookies that are not known. */
 #define REMOTE_IKE    ((struct bucket_rate){128, 32})
-#define REMOTE_COPIES ((struct bucket_rate){16384, 512})
+#define REMOTE_COPIES ((struct bucket_rate){32768, 1024})
 
 /** What came of giving a host a public port of its own (ike_port.h); that it
  * worked is not forgotten. */

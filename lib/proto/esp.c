@@ -164,6 +164,9 @@ static inline void follow_sequence(
 	    flow_kind(flow) == SPINAT_FLOW_ESP_IN) {
 		flow->highest_sequence = sequence;
 		probation_fell_back(engine, number, sequence);
+	} else if (flow_kind(flow) == SPINAT_FLOW_ESP_IN &&
+	    flow->binding != 0) {
+		probation_fell_behind(engine, number, sequence);
 	}
 }
 

@@ -186,6 +186,68 @@ static void test_same_spi(void **state)
 	nat_stop(nat);
 }
 
+/* Both begin at once: their sequence numbers go side by side, and neither is
+ * believed alone. */
+static void test_same_spi_at_once(void **state)
+{
+	struct nat *nat = start(3);
+	uint64_t random = 3;
+	uint32_t sequence = 0;
+	(void)state;
+
+	exchange(nat, A, CHILD, 2);
+	exchange(nat, B, CHILD, 2);
+	while (strcmp(sequence == 0 ? "" : flow_of(nat, 0x2000).state,
+		   "shared") != 0) {
+		assert_true(++sequence < 300);
+		assert_true((esp_in(nat, 0x2000, sequence) & HOST(A)) != 0);
+		nat_wait(nat, 0.002);
+		esp_out(nat, A, 0x4000, sequence);
+		nat_wait(nat, 0.02 + 0.001 * test_below(&random, 300));
+		assert_true((esp_in(nat, 0x2000, sequence) & HOST(B)) != 0);
+		nat_wait(nat, 0.002);
+		esp_out(nat, B, 0x5000, sequence);
+		nat_wait(nat, 0.02 + 0.001 * test_below(&random, 300));
+		if (sequence > 8)
+			assert_string_not_equal(
+			    flow_of(nat, 0x2000).state, "confirmed");
+	}
+	for (int i = 0; i < 300; i++) {
+		sequence++;
+		for (int twice = 0; twice < 2; twice++)
+			assert_int_equal(
+			    esp_in(nat, 0x2000, sequence), HOST(A) | HOST(B));
+	}
+	nat_stop(nat);
+}
+
+/* One is certain already when the other's first packets come: it takes eight of
+ * them to tell that they are not late ones. */
+static void test_same_spi_a_little_later(void **state)
+{
+	struct nat *nat = start(2);
+	uint32_t sequence = 0;
+	(void)state;
+
+	exchange(nat, A, CHILD, 2);
+	converse(nat, A, 0x2000, &sequence);
+	for (uint32_t i = 1; i <= 7; i++)
+		assert_int_equal(esp_in(nat, 0x2000, i), HOST(A));
+	assert_state(nat, 0x2000, "confirmed", A);
+	/* So many in 64 are late ones, as often as it takes. */
+	for (int turn = 0; turn < 20; turn++) {
+		sequence += 65;
+		assert_int_equal(esp_in(nat, 0x2000, sequence), HOST(A));
+		for (uint32_t i = 1; i <= 7; i++)
+			assert_int_equal(
+			    esp_in(nat, 0x2000, sequence - i), HOST(A));
+	}
+	assert_int_equal(nat_events(nat, SPINAT_EVENT_DOUBTED), 0);
+	assert_int_equal(esp_in(nat, 0x2000, sequence - 8), HOST(A) | HOST(B));
+	assert_int_equal(nat_events(nat, SPINAT_EVENT_DOUBTED), 1);
+	nat_stop(nat);
+}
+
 /* An SPI taken for A's, who was the only one, when B's IKE was not seen yet. */
 static void test_wrong_binding_heals(void **state)
 {
@@ -226,6 +288,8 @@ int main(void)
 	    cmocka_unit_test(test_fragments),
 	    cmocka_unit_test(test_junk_makes_no_candidate),
 	    cmocka_unit_test(test_same_spi),
+	    cmocka_unit_test(test_same_spi_at_once),
+	    cmocka_unit_test(test_same_spi_a_little_later),
 	    cmocka_unit_test(test_wrong_binding_heals),
 	};
 

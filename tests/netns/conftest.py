@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from esp_host import EspHost  # noqa: E402
+from ike_end import IkeEnd, ike_ends  # noqa: E402
 
 from lab import need  # noqa: E402
 from lab.cleanup import cleanup  # noqa: E402
@@ -41,6 +42,13 @@ def peers(topology: Topology) -> Iterator[dict[str, EspHost]]:
     yield hosts
     for host in hosts.values():
         host.close()
+
+
+@pytest.fixture
+def ike(topology: Topology) -> Iterator[dict[str, IkeEnd]]:
+    """An IKE end point, by hand, on the IPsec hosts that have the same gateway, and on it."""
+    with ike_ends(topology, "c1", "c2", "g1") as ends:
+        yield ends
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+from typing import Iterator
 
 from esp_host import end_point
 from scapy.layers.inet import IP, UDP
@@ -50,6 +52,17 @@ class IkeEnd:
     def close(self) -> None:
         self._raw.close()
         self._port.close()
+
+
+@contextlib.contextmanager
+def ike_ends(topology: Topology, *roles: str) -> Iterator[dict[str, IkeEnd]]:
+    """One for each of these hosts."""
+    ends = {role: IkeEnd(topology, role) for role in roles}
+    try:
+        yield ends
+    finally:
+        for end in ends.values():
+            end.close()
 
 
 def exchange(

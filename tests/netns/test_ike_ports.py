@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Iterator
 
 import pytest
 from conftest import Start
@@ -21,14 +20,6 @@ from lab.topology import Topology
 
 LOW, HIGH = 20000, 22999
 RANGE = f"{LOW}-{HIGH}"
-
-
-@pytest.fixture
-def ike(topology: Topology) -> Iterator[dict[str, IkeEnd]]:
-    ends = {role: IkeEnd(topology, role) for role in ("c1", "c2", "g1")}
-    yield ends
-    for end in ends.values():
-        end.close()
 
 
 def public_ports(spinat: Spinatd) -> dict[str, int]:

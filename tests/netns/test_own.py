@@ -14,7 +14,7 @@ from typing import Iterator
 import pytest
 from conftest import Start
 from esp_host import EspHost, connect, end_point
-from ike_end import CHILD, INFORMATIONAL, REQUEST, RESPONSE, IkeEnd, establish, exchange
+from ike_end import CHILD, INFORMATIONAL, REQUEST, RESPONSE, IkeEnd, establish, exchange, ike_ends
 from scapy.layers.inet import UDP
 from wire import watch, wrong_checksums
 
@@ -43,10 +43,8 @@ def peers(topology: Topology) -> Iterator[dict[str, EspHost]]:
 
 @pytest.fixture
 def ike(topology: Topology) -> Iterator[dict[str, IkeEnd]]:
-    ends = {role: IkeEnd(topology, role) for role in ("c1", "c2", "gw", "g1")}
-    yield ends
-    for end in ends.values():
-        end.close()
+    with ike_ends(topology, "c1", "c2", "gw", "g1") as ends:
+        yield ends
 
 
 @pytest.fixture

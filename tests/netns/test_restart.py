@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from typing import Callable, Iterator
+from typing import Callable
 
 import pytest
 from conftest import Start
@@ -36,14 +36,6 @@ def crash_and_start(spinat: Spinatd) -> None:
 @pytest.fixture(params=[stop_and_start, crash_and_start], ids=["stop", "crash"])
 def restart(request: pytest.FixtureRequest) -> Restart:
     return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def ike(topology: Topology) -> Iterator[dict[str, IkeEnd]]:
-    ends = {role: IkeEnd(topology, role) for role in ("c1", "c2", "g1")}
-    yield ends
-    for end in ends.values():
-        end.close()
 
 
 def test_the_gateway_speaks_first_after_a_restart(

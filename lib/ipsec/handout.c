@@ -33,14 +33,20 @@ static void give(struct spinat *engine, struct claim *claim)
 	timing_begin(&claim->answers, engine->now);
 }
 
+/* Whatever the lots: it tells them nothing. */
+static void give_for_certain(struct spinat *engine, struct claim *claim)
+{
+	turns_packet(&claim->turns, TURNS_ONE, true, engine->now);
+	give(engine, claim);
+}
+
 static void give_copy(
     struct spinat *engine, struct claim *claim, struct copies *copies)
 {
 	copies->hosts[copies->count++] = claim->inside;
 	claim->copies++;
 	engine->peers.peers[claim->peer].copied = engine->now;
-	turns_packet(&claim->turns, TURNS_ONE, true, engine->now);
-	give(engine, claim);
+	give_for_certain(engine, claim);
 }
 
 /* Of how many packets the holder gets all but one. */
@@ -117,10 +123,8 @@ void handout_candidates(
 		take_turns(engine, holder, others, count, copies);
 		return;
 	}
-	if (holder != NULL) {
-		turns_packet(&holder->turns, TURNS_ONE, true, engine->now);
-		give(engine, holder);
-	}
+	if (holder != NULL)
+		give_for_certain(engine, holder);
 	for (unsigned i = 0; i < wanted; i++)
 		give_copy(engine, others[(remote->rotor + i) % count], copies);
 	remote->rotor = (uint16_t)(remote->rotor + wanted);

@@ -6,88 +6,6 @@
 #include "ipsec/rivals.h"
 #include "timers.h"
 
-/* At most one mapping for each public port there is, or for each flow. */
-static uint32_t max_mappings(const struct spinat_config *config)
-{
-	const uint64_t ports = (uint64_t)config->public_count *
-	    (2u * ((uint64_t)config->port_high - config->port_low + 1) +
-		UINT16_MAX + 1);
-
-	return ports < config->max_flows ? (uint32_t)ports : config->max_flows;
-}
-
-/* Inbound SPIs are flows: no more of them than of all. */
-static uint32_t max_spis(const struct spinat_config *config)
-{
-	return config->max_spis < config->max_flows ? config->max_spis
-						    : config->max_flows;
-}
-
-/* Every table, in one order: once to count the memory, once to use it.  The
- * first half of the seed keys the hashes, the second the random choices. */
-static void lay_out(struct spinat *engine, struct arena *arena,
-    const struct spinat_config *config, tick now)
-{
-	const uint8_t *hash_seed = config->seed;
-
-	flow_table_init(&engine->table, arena, config->max_flows,
-	    max_spis(config), max_mappings(config), hash_seed, now);
-	ports_init(&engine->ports, arena, config->public_count);
-	redirects_init(&engine->redirects, arena, config->max_redirects);
-	peers_init(&engine->peers, arena, config->max_peers, hash_seed);
-	ike_table_init(&engine->ikes, arena, config->max_ike, hash_seed, now);
-	memos_init(
-	    &engine->memos, arena, config->max_flows, config->max_ike, now);
-	bindings_init(
-	    &engine->bindings, arena, config->max_bindings, config->max_claims);
-	sketch_init(&engine->sketch, arena, max_spis(config));
-	fragments_init(
-	    &engine->fragments, arena, config->max_fragments, hash_seed, now);
-}
-
-size_t spinat_memory_size(const struct spinat_config *config)
-{
-	struct arena arena = {.base = NULL};
-	struct spinat scratch;
-	const char *what;
-
-	if (spinat_config_check(config, &what) != 0)
-		return 0;
-	(void)arena_take(&arena, 1, sizeof(struct spinat));
-	lay_out(&scratch, &arena, config, 0);
-	return arena.used;
-}
-
-int spinat_create(struct spinat **out, const struct spinat_config *config,
-    void *memory, size_t size, spinat_time now)
-{
-	const size_t need = spinat_memory_size(config);
-	struct arena arena = {.base = memory};
-	struct spinat *engine;
-
-	if (need == 0 || memory == NULL || now < 0 ||
-	    (uintptr_t)memory % CACHE_LINE != 0)
-		return -EINVAL;
-	if (size < need)
-		return -ENOMEM;
-	engine = arena_take(&arena, 1, sizeof *engine);
-	engine->config = *config;
-	engine->now = now;
-	engine->tick = tick_of(now);
-	engine->icmp_refilled = engine->tick;
-	engine->icmp_tokens = ICMP_BURST;
-	for (int i = 0; i < SPINAT_TIMEOUT_COUNT; i++)
-		engine->timeouts[i] = tick_span(config->timeouts[i]);
-	memcpy(
-	    engine->publics, config->public_addresses, sizeof engine->publics);
-	engine->public_count = engine->public_max = config->public_count;
-	lay_out(engine, &arena, config, engine->tick);
-	random_init(&engine->random, config->seed + 16);
-	engine->stats.memory = need;
-	*out = engine;
-	return 0;
-}
-
 bool engine_is_public(
     const struct spinat *engine, be32 address, unsigned *number)
 {
@@ -319,7 +237,7 @@ int spinat_add_redirect(
 /* As our end, or as the far end of a hairpin. */
 static bool goes_through(const struct flow *flow, be32 address)
 {
-	return flow->live &&
+	return flow_is_live(flow) &&
 	    (be32_equal(flow->side[SPINAT_OUTSIDE].local, address) ||
 		be32_equal(flow->side[SPINAT_OUTSIDE].remote, address) ||
 		be32_equal(flow->side[SPINAT_INSIDE].remote, address));

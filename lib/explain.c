@@ -117,7 +117,7 @@ bool spinat_get_claim(const struct spinat *engine, uint32_t flow,
 	uint32_t binding;
 
 	if (flow == 0 || flow > engine->table.highest ||
-	    !engine->table.flows[flow].live)
+	    !flow_is_live(&engine->table.flows[flow]))
 		return false;
 	binding = number_of_binding(engine, flow);
 	return binding != 0 && get_claim(engine, binding, number, info);

@@ -51,6 +51,8 @@ void info_of_flow(
 	    .created = tick_to_time(flow->created, engine->now),
 	    .expires =
 		tick_to_time(lifetime_of_flow(engine, number), engine->now),
+	    .open = {(flow->gate & FLOW_OPEN_INSIDE) != 0,
+		(flow->gate & FLOW_OPEN_OUTSIDE) != 0},
 	};
 	if (flow_kind(flow) != SPINAT_FLOW_SESSION) {
 		info->spi = in->ids.spi;
@@ -67,7 +69,7 @@ void info_of_flow(
 		    &table->counters[side][number];
 		tick last;
 		info->packets[side] = flow_counter_packets(counter);
-		info->bytes[side] = counter->bytes;
+		info->bytes[side] = flow_counter_bytes(counter);
 		if (flow_table_last(table, number, (enum spinat_side)side,
 			engine->tick, &last))
 			info->last_seen[side] = tick_to_time(last, engine->now);
@@ -167,7 +169,7 @@ static enum spinat_walk walk(const struct spinat *engine, uint32_t *cursor,
 
 static bool is_live_flow(const struct spinat *engine, uint32_t number)
 {
-	return engine->table.flows[number].live;
+	return flow_is_live(&engine->table.flows[number]);
 }
 
 static bool is_live_ike(const struct spinat *engine, uint32_t number)

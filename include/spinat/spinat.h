@@ -196,6 +196,8 @@ struct spinat_flow_info {
 				   * belong to */
 	uint64_t copies;          /* ... and what was copied to others */
 	uint32_t sequence;        /* ESP only: the highest seen */
+	bool open[2]; /* whether a fast path may take its packets, by the side
+		       * they come from */
 };
 
 /** Rows of a score: kinds of evidence. */
@@ -489,6 +491,66 @@ SPINAT_API SPINAT_MUST_CHECK size_t spinat_memory_size(
 SPINAT_API SPINAT_MUST_CHECK int spinat_create(struct spinat **engine,
     const struct spinat_config *config, void *memory, size_t size,
     spinat_time now);
+
+/**
+ * The memory of an engine comes in regions.  All but the first are tables that
+ * a fast path, such as a program in the kernel, may look up and count in beside
+ * the engine: see spinat_create_shared().
+ */
+enum spinat_region {
+	SPINAT_REGION_ENGINE, /* what is the engine's alone */
+	SPINAT_REGION_FLOWS,  /* records of 64 bytes; number 0 is never used */
+	SPINAT_REGION_COUNTERS_INSIDE, /* of packets from the inside: 16 bytes,
+					* as many as records */
+	SPINAT_REGION_COUNTERS_OUTSIDE,
+	SPINAT_REGION_INDEX, /* buckets of 64 bytes that find records */
+	SPINAT_REGION_SPIS,  /* the same, of inbound SPIs seen outside */
+	SPINAT_REGIONS
+};
+
+struct spinat_memory {
+	void *base[SPINAT_REGIONS]; /* zeroed, aligned to 64 bytes */
+	size_t size[SPINAT_REGIONS];
+};
+
+/** How large each region has to be; -EINVAL: see spinat_config_check(). */
+SPINAT_API SPINAT_MUST_CHECK int spinat_region_sizes(
+    const struct spinat_config *config, size_t size[SPINAT_REGIONS]);
+
+/**
+ * Makes an engine whose tables others read and count in while it works, each
+ * region by itself; else as spinat_create().  A record of a flow that ended is
+ * then used again only after a grace period, which the caller waits out:
+ *
+ *     if (spinat_grace_begin(engine)) {
+ *             wait until everybody who looked something up before is done;
+ *             spinat_grace_end(engine);
+ *     }
+ *
+ * now and then, and best soon after many flows have ended.  Meanwhile the
+ * engine goes on.
+ */
+SPINAT_API SPINAT_MUST_CHECK int spinat_create_shared(struct spinat **engine,
+    const struct spinat_config *config, const struct spinat_memory *memory,
+    spinat_time now);
+/** False: no record waits, or the last grace period is not over. */
+SPINAT_API SPINAT_MUST_CHECK bool spinat_grace_begin(struct spinat *engine);
+SPINAT_API void spinat_grace_end(struct spinat *engine);
+
+/** How to look up in an index; see lib/flow/index.h. */
+struct spinat_index_layout {
+	uint32_t buckets, number_mask;
+};
+
+/** What one has to know to look up in the tables of an engine. */
+struct spinat_layout {
+	uint64_t hash_add, hash_times[4], hash_finish; /* secret */
+	struct spinat_index_layout index, spis;
+	uint32_t max_flows;
+};
+
+SPINAT_API void spinat_get_layout(
+    const struct spinat *engine, struct spinat_layout *layout);
 
 /** Adds a static rule.  -EINVAL: impossible; -EEXIST: its public ports are
  * taken by another; -ENOSPC: config.max_redirects reached. */

@@ -53,6 +53,51 @@ void flow_set_state(struct flow *flow, enum flow_state state)
 {
 	ENSURE(flow_state_allows(flow->state, state));
 	flow->state = (uint8_t)state;
+	if (flow_is_live(flow))
+		flow_set_gate(flow);
+}
+
+/* What no packet of that side can change any more, save those that every fast
+ * path leaves to the engine: SYN, FIN, RST, and late sequence numbers. */
+static unsigned gate_of_session(const struct flow *flow)
+{
+	switch (flow->state) {
+	case FLOW_NEW:
+		if (flow->protocol == IPPROTO_TCP)
+			return 0;
+		return flow->origin == SPINAT_INSIDE ? FLOW_OPEN_INSIDE
+						     : FLOW_OPEN_OUTSIDE;
+	case FLOW_REPLIED:
+		return flow->protocol == IPPROTO_TCP
+		    ? 0
+		    : FLOW_OPEN_INSIDE | FLOW_OPEN_OUTSIDE;
+	case FLOW_RESET: /* data restores */
+		return 0;
+	default:
+		return FLOW_OPEN_INSIDE | FLOW_OPEN_OUTSIDE;
+	}
+}
+
+static unsigned gate_of_esp(const struct flow *flow)
+{
+	if (flow_kind(flow) == SPINAT_FLOW_ESP_IN)
+		return flow->state == FLOW_CONFIRMED ? FLOW_OPEN_OUTSIDE : 0;
+	return flow->state == FLOW_PAIRED && !flow->awaits &&
+		(flow->gate & FLOW_WATCHED) == 0
+	    ? FLOW_OPEN_INSIDE
+	    : 0;
+}
+
+void flow_set_gate(struct flow *flow)
+{
+	const unsigned kept = flow->gate & FLOW_WATCHED;
+	unsigned open = 0;
+
+	if ((flow->flags & (FLOW_HAIRPIN | FLOW_OWN)) == 0)
+		open = flow_kind(flow) == SPINAT_FLOW_SESSION
+		    ? gate_of_session(flow)
+		    : gate_of_esp(flow);
+	flow->gate = (uint8_t)(FLOW_LIVE | kept | open);
 }
 
 struct key flow_key(const struct flow *flow, enum spinat_side side)

@@ -32,6 +32,17 @@ enum flow_flag {
 	FLOW_OWN = 16,       /* the gateway's: both sides are the same */
 };
 
+/** What a fast path may do with a flow, as far as the engine is concerned: it
+ * takes packets of a side only while that is open, since only then there is
+ * nothing that the engine has to see of them. */
+enum flow_gate {
+	FLOW_LIVE = 1,         /* it is in the table */
+	FLOW_OPEN_INSIDE = 2,  /* packets from the inside */
+	FLOW_OPEN_OUTSIDE = 4, /* packets from the outside */
+	/* ESP out: what it sends tells whose an SPI in probation is */
+	FLOW_WATCHED = 8,
+};
+
 /**
  * The state of a flow; each protocol uses its own rows.
  *
@@ -78,7 +89,7 @@ struct flow {
 	uint16_t transport_delta; /* outward, for the transport's checksum */
 
 	uint8_t state; /* enum flow_state */
-	uint8_t live;  /* 1: in the table */
+	uint8_t gate;  /* enum flow_gate, or-ed; 0: the record is free */
 	union {
 		uint16_t public_number; /* sessions: whose port it has */
 		uint16_t binding;       /* ESP in: ipsec/binding.h; 0: none */
@@ -97,11 +108,15 @@ struct flow {
 static_assert(sizeof(struct flow) == 64, "a flow is one cache line");
 
 /** One direction's counters: packets in the high 40 bits of a word whose low
- * 24 bits are the tick of the last packet. */
+ * 24 bits are the tick of the last packet; bytes in the low 56 bits of one
+ * whose high 8 bits are a fast path's. */
 struct flow_counter {
-	uint64_t bytes;
+	uint64_t passed_bytes;
 	uint64_t packets_stamp;
 };
+
+#define FLOW_BYTES_BITS 56
+#define FLOW_BYTES_MASK ((UINT64_C(1) << FLOW_BYTES_BITS) - 1)
 
 static inline void flow_count(
     struct flow_counter *counter, uint32_t length, tick now)
@@ -109,7 +124,7 @@ static inline void flow_count(
 	const uint64_t packets =
 	    counter->packets_stamp & ~(uint64_t)TICK_STAMP_MASK;
 
-	counter->bytes += length;
+	counter->passed_bytes += length;
 	counter->packets_stamp = packets + (UINT64_C(1) << TICK_STAMP_BITS) +
 	    (now & TICK_STAMP_MASK);
 }
@@ -117,6 +132,16 @@ static inline void flow_count(
 static inline uint64_t flow_counter_packets(const struct flow_counter *counter)
 {
 	return counter->packets_stamp >> TICK_STAMP_BITS;
+}
+
+static inline uint64_t flow_counter_bytes(const struct flow_counter *counter)
+{
+	return counter->passed_bytes & FLOW_BYTES_MASK;
+}
+
+static inline bool flow_is_live(const struct flow *flow)
+{
+	return (flow->gate & FLOW_LIVE) != 0;
 }
 
 /** What it is: only ESP has two kinds of keys. */
@@ -137,6 +162,9 @@ void flow_set_deltas(struct flow *flow);
 const char *flow_state_name(enum flow_state state);
 /** The single setter: an illegal move is a fault of ours. */
 void flow_set_state(struct flow *flow, enum flow_state state);
+/** Opens and closes the gate of a flow in the table, after anything that it
+ * follows from has changed. */
+void flow_set_gate(struct flow *flow);
 bool flow_state_allows(enum flow_state from, enum flow_state to);
 
 #endif

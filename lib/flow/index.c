@@ -25,13 +25,18 @@ static uint32_t *line_of(struct index *index, uint32_t bucket)
 	return index->slots + (size_t)bucket * INDEX_BUCKET_SLOTS;
 }
 
+static void store(uint32_t *slot, uint32_t value)
+{
+	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
 static bool put(struct index *index, uint32_t bucket, uint32_t value)
 {
 	uint32_t *line = line_of(index, bucket);
 
 	for (unsigned i = 0; i < INDEX_BUCKET_SLOTS; i++) {
 		if (line[i] == 0) {
-			line[i] = value;
+			store(&line[i], value);
 			return true;
 		}
 	}
@@ -48,7 +53,7 @@ static bool put_by_moving(struct index *index, uint32_t bucket, uint32_t value)
 		const uint32_t tag = line[i] & ~index->number_mask;
 		const uint32_t other = index_other(index, bucket, tag);
 		if (other != bucket && put(index, other, line[i])) {
-			line[i] = value;
+			store(&line[i], value);
 			return true;
 		}
 	}
@@ -91,7 +96,7 @@ void index_remove(struct index *index, uint64_t hash, uint32_t record)
 	uint32_t *slot = slot_of(index, hash, record);
 
 	ENSURE(slot != NULL);
-	*slot = 0;
+	store(slot, 0);
 	index->used--;
 }
 
@@ -101,5 +106,5 @@ void index_replace(
 	uint32_t *slot = slot_of(index, hash, old);
 
 	ENSURE(slot != NULL);
-	*slot = index_tag(index, hash) | new;
+	store(slot, index_tag(index, hash) | new);
 }

@@ -12,7 +12,9 @@
  * this is built for (70 %) that always succeeds.
  *
  * The index never grows, never rehashes and knows no keys: whoever looks up
- * compares the records it is given.  Each change is one aligned store.
+ * compares the records it is given.  Each change is one aligned store, which
+ * comes after everything that was stored before it (release): who finds a
+ * record's number there, finds the record filled in.
  */
 #ifndef SPINAT_FLOW_INDEX_H
 #define SPINAT_FLOW_INDEX_H

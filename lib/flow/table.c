@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "flow/table.h"
 
-void flow_table_init(struct flow_table *table, struct arena *arena,
-    uint32_t max_flows, uint32_t max_spis, uint32_t max_mappings,
-    const uint8_t seed[16], tick now)
+void flow_table_init(struct flow_table *table,
+    struct arena *const arenas[SPINAT_REGIONS], uint32_t max_flows,
+    uint32_t max_spis, uint32_t max_mappings, const uint8_t seed[16], tick now)
 {
+	static const enum spinat_region counters[2] = {
+	    SPINAT_REGION_COUNTERS_INSIDE, SPINAT_REGION_COUNTERS_OUTSIDE};
 	const size_t records = (size_t)max_flows + 1;
 
 	memset(table, 0, sizeof *table);
 	table->max = max_flows;
-	table->flows = arena_take(arena, records, sizeof *table->flows);
+	table->is_shared =
+	    arenas[SPINAT_REGION_FLOWS] != arenas[SPINAT_REGION_ENGINE];
+	table->flows = arena_take(
+	    arenas[SPINAT_REGION_FLOWS], records, sizeof *table->flows);
 	for (int side = 0; side < 2; side++)
-		table->counters[side] =
-		    arena_take(arena, records, sizeof *table->counters[side]);
+		table->counters[side] = arena_take(arenas[counters[side]],
+		    records, sizeof *table->counters[side]);
 	/* An inbound SPI has one key in each; the rest two in `index`. */
-	index_init(&table->index, arena, 2 * max_flows, max_flows);
-	index_init(&table->spis, arena, max_spis, max_flows);
-	index_init(&table->mappings, arena, 2 * max_mappings, max_flows);
+	index_init(&table->index, arenas[SPINAT_REGION_INDEX], 2 * max_flows,
+	    max_flows);
+	index_init(
+	    &table->spis, arenas[SPINAT_REGION_SPIS], max_spis, max_flows);
+	index_init(&table->mappings, arenas[SPINAT_REGION_ENGINE],
+	    2 * max_mappings, max_flows);
 	hash_seed_init(&table->seed, seed);
 	if (table->flows == NULL)
 		return;
@@ -70,15 +78,29 @@ uint32_t flow_table_take(struct flow_table *table)
 	return number;
 }
 
-void flow_table_put_back(struct flow_table *table, uint32_t number)
+static void push(struct flow_table *table, uint32_t *list, uint32_t number)
 {
 	struct flow *flow = &table->flows[number];
 
-	flow->live = 0;
+	flow->gate = 0;
 	flow->key_kind = KEY_NOBODY; /* a guess made before it ended fails */
 	flow->timer.prev = 0;
-	flow->timer.next = table->free;
-	table->free = number;
+	flow->timer.next = *list;
+	*list = number;
+}
+
+static void retire(struct flow_table *table, uint32_t number)
+{
+	struct retired *resting = &table->resting;
+
+	if (resting->first == 0)
+		resting->last = number;
+	push(table, &resting->first, number);
+}
+
+void flow_table_put_back(struct flow_table *table, uint32_t number)
+{
+	push(table, &table->free, number);
 }
 
 bool flow_table_publish(struct flow_table *table, uint32_t number)
@@ -95,7 +117,7 @@ bool flow_table_publish(struct flow_table *table, uint32_t number)
 		index_remove(flow_table_index(table, &inside), hash, number);
 		return false;
 	}
-	flow->live = 1;
+	flow_set_gate(flow);
 	table->live++;
 	return true;
 }
@@ -104,7 +126,7 @@ void flow_table_end(struct flow_table *table, uint32_t number)
 {
 	struct flow *flow = &table->flows[number];
 
-	ENSURE(flow->live);
+	ENSURE(flow_is_live(flow));
 	for (int side = 0; side < 2; side++) {
 		const struct key key = flow_key(flow, (enum spinat_side)side);
 		index_remove(flow_table_index(table, &key),
@@ -112,7 +134,30 @@ void flow_table_end(struct flow_table *table, uint32_t number)
 	}
 	wheel_cancel(&table->wheel, number);
 	table->live--;
-	flow_table_put_back(table, number);
+	if (table->is_shared)
+		retire(table, number);
+	else
+		flow_table_put_back(table, number);
+}
+
+bool flow_table_grace_begin(struct flow_table *table)
+{
+	if (table->resting.first == 0 || table->leaving.first != 0)
+		return false;
+	table->leaving = table->resting;
+	table->resting = (struct retired){0};
+	return true;
+}
+
+void flow_table_grace_end(struct flow_table *table)
+{
+	const struct retired leaving = table->leaving;
+
+	if (leaving.first == 0)
+		return;
+	table->flows[leaving.last].timer.next = table->free;
+	table->free = leaving.first;
+	table->leaving = (struct retired){0};
 }
 
 bool flow_table_last(const struct flow_table *table, uint32_t number,

@@ -7,6 +7,11 @@
  * key of an inbound SPI lives in `spis`: a flood of unknown SPIs can never
  * crowd out sessions, and the fast path may look at either alone.  A third,
  * `mappings`, finds the flows that share a public port (see mapping.h).
+ *
+ * Records, counters, `flows` and `spis` may be shared with a fast path that
+ * looks up and counts while we change them (docs/fast-path.md).  A record that
+ * ended is then not used again before everybody who may have found it is done:
+ * it *rests* until a grace period has passed.
  */
 #ifndef SPINAT_FLOW_TABLE_H
 #define SPINAT_FLOW_TABLE_H
@@ -14,20 +19,30 @@
 #include "flow/flow.h"
 #include "flow/index.h"
 
+/** Records that ended, linked as the free ones are; first 0: none. */
+struct retired {
+	uint32_t first, last;
+};
+
 struct flow_table {
 	struct flow *flows;               /* [1 .. max]; 0 is never used */
 	struct flow_counter *counters[2]; /* by the side a packet came from */
 	uint32_t max, live, highest;      /* highest: records ever used */
 	uint32_t free;                    /* list through timer.next */
+	bool is_shared;
+	/* Not to be used again yet: ended since the last grace period began,
+	 * and before. */
+	struct retired resting, leaving;
 	struct index index, spis, mappings;
 	struct wheel wheel;
 	struct hash_seed seed;
 };
 
-/** Lays it out in the arena (which may only count). */
-void flow_table_init(struct flow_table *table, struct arena *arena,
-    uint32_t max_flows, uint32_t max_spis, uint32_t max_mappings,
-    const uint8_t seed[16], tick now);
+/** Lays it out in the arenas, by region (they may only count, and they may all
+ * be the same). */
+void flow_table_init(struct flow_table *table,
+    struct arena *const arenas[SPINAT_REGIONS], uint32_t max_flows,
+    uint32_t max_spis, uint32_t max_mappings, const uint8_t seed[16], tick now);
 
 /** The flow with this key; 0: none. */
 uint32_t flow_table_find(
@@ -46,6 +61,12 @@ SPINAT_MUST_CHECK bool flow_table_publish(
 /** Withdraws a published record and frees it.  It has left its mapping and
  * association before. */
 void flow_table_end(struct flow_table *table, uint32_t number);
+
+/** A grace period begins for what has ended until now; false: nothing has, or
+ * the one before is not over. */
+SPINAT_MUST_CHECK bool flow_table_grace_begin(struct flow_table *table);
+/** It is over. */
+void flow_table_grace_end(struct flow_table *table);
 
 /** The index that holds this key. */
 static inline struct index *flow_table_index(

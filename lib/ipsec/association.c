@@ -9,6 +9,29 @@ static uint16_t *count_of(struct peer *peer, enum spinat_flow_kind kind)
 	return kind == SPINAT_FLOW_ESP_IN ? &peer->in_count : &peer->out_count;
 }
 
+/* Whether what it sends is looked at, for it may tell whose an SPI is. */
+static void watch(struct flow *flow, bool watched)
+{
+	if (flow_kind(flow) != SPINAT_FLOW_ESP_OUT)
+		return;
+	flow->gate &= (uint8_t)~FLOW_WATCHED;
+	if (watched)
+		flow->gate |= FLOW_WATCHED;
+	flow_set_gate(flow);
+}
+
+static void watch_all(
+    struct spinat *engine, const struct remote *remote, bool watched)
+{
+	const struct peer *peers = engine->peers.peers;
+	struct flow *flows = engine->table.flows;
+
+	for (uint32_t p = remote->peers; p != 0; p = peers[p].next)
+		for (uint32_t f = peers[p].flows; f != 0;
+		     f = flows[f].group_next)
+			watch(&flows[f], watched);
+}
+
 void association_add_flow(struct spinat *engine, uint32_t number)
 {
 	struct flow *flow = &engine->table.flows[number];
@@ -17,6 +40,8 @@ void association_add_flow(struct spinat *engine, uint32_t number)
 	flow->group_next = peer->flows;
 	peer->flows = number;
 	++*count_of(peer, flow_kind(flow));
+	if (remote_of(engine, flow->peer)->probation_count != 0)
+		watch(flow, true);
 	memo_flow_changed(engine, number);
 }
 
@@ -87,8 +112,9 @@ void association_enter_probation(struct spinat *engine, uint32_t number)
 	binding->next = remote->probation;
 	binding->in_probation = true;
 	remote->probation = flow->binding;
-	remote->probation_count++;
 	engine->bindings.in_probation++;
+	if (remote->probation_count++ == 0)
+		watch_all(engine, remote, true);
 }
 
 void association_leave_probation(struct spinat *engine, uint32_t number)
@@ -104,8 +130,9 @@ void association_leave_probation(struct spinat *engine, uint32_t number)
 		link = &bindings[*link].next;
 	*link = bindings[flow->binding].next;
 	bindings[flow->binding].in_probation = false;
-	remote->probation_count--;
 	engine->bindings.in_probation--;
+	if (--remote->probation_count == 0)
+		watch_all(engine, remote, false);
 }
 
 uint32_t association_surplus_probation(struct spinat *engine, uint32_t number)
@@ -222,6 +249,12 @@ bool association_is_paired(const struct spinat *engine, uint32_t number)
 	return false;
 }
 
+static void set_awaits(struct flow *flow, bool awaits)
+{
+	flow->awaits = awaits;
+	flow_set_gate(flow);
+}
+
 static uint32_t distance(tick a, tick b)
 {
 	const int32_t span = (int32_t)(a - b);
@@ -254,7 +287,7 @@ struct expect association_pair(struct spinat *engine, uint32_t peer, tick seen)
 	struct flow *out = nearest_out(engine, peer, seen, true);
 
 	if (out != NULL)
-		out->awaits = 0;
+		set_awaits(out, false);
 	return expect_close_best(&peer_at(engine, peer)->expects, seen);
 }
 
@@ -266,7 +299,7 @@ void association_unpair(
 	if (hint.strength == EXPECT_NONE)
 		return;
 	if (out != NULL)
-		out->awaits = 1;
+		set_awaits(out, true);
 	expect_reopen(&peer_at(engine, peer)->expects, hint);
 }
 
@@ -278,7 +311,7 @@ void association_resumed(struct spinat *engine, uint32_t number)
 		return;
 	for (uint32_t f = peer->flows; f != 0;
 	     f = engine->table.flows[f].group_next)
-		engine->table.flows[f].awaits = 1;
+		set_awaits(&engine->table.flows[f], true);
 	expect_open(&peer->expects, EXPECT_STRONG, peer->created);
 }
 

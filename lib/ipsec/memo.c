@@ -99,7 +99,7 @@ static void describe_flow(
 	const struct flow_side *in = &flow->side[SPINAT_INSIDE];
 
 	*memo = (struct spinat_memo){.id = number};
-	if (!flow->live || flow_kind(flow) == SPINAT_FLOW_SESSION) {
+	if (!flow_is_live(flow) || flow_kind(flow) == SPINAT_FLOW_SESSION) {
 		memo->gone = true;
 		return;
 	}
@@ -124,7 +124,7 @@ static void describe_flow(
 		    &table->counters[side][number];
 		tick last;
 		memo->packets[side] = flow_counter_packets(counter);
-		memo->bytes[side] = counter->bytes;
+		memo->bytes[side] = flow_counter_bytes(counter);
 		memo->idle[side] =
 		    flow_table_last(table, number, (enum spinat_side)side,
 			engine->tick, &last)

@@ -263,7 +263,7 @@ static void fill_counters(
 		    &engine->table.counters[side][number];
 		if (memo->packets[side] == 0)
 			continue;
-		counter->bytes = memo->bytes[side];
+		counter->passed_bytes = memo->bytes[side];
 		counter->packets_stamp = memo->packets[side]
 			<< TICK_STAMP_BITS |
 		    (last & TICK_STAMP_MASK);

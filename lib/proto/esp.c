@@ -42,6 +42,7 @@ static SLOW_PATH uint32_t learn_outbound(struct spinat *engine,
 	engine->table.flows[number].awaits =
 	    expect_best(&engine->peers.peers[peer].expects, engine->tick) !=
 	    NULL;
+	flow_set_gate(&engine->table.flows[number]);
 	event_flow(engine, SPINAT_EVENT_CREATED, number, SPINAT_REASON_NONE,
 	    (engine->table.flows[number].flags & FLOW_OWN) != 0
 		? "learnt from the gateway's own packet"

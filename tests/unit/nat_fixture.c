@@ -311,16 +311,37 @@ struct nat *nat_start(const struct spinat_config *config)
 	return nat_start_at(config, 1000 * SPINAT_SECOND);
 }
 
-struct nat *nat_start_at(const struct spinat_config *config, spinat_time now)
+static struct nat *make(const struct spinat_config *config, spinat_time now)
 {
 	struct nat *nat = test_memory(sizeof *nat);
-	size_t size;
 
 	nat->config = *config;
 	nat->config.ops.emit = on_emit;
 	nat->config.ops.event = on_event;
 	nat->config.ops.context = nat;
 	nat->now = now;
+	return nat;
+}
+
+struct nat *nat_start_shared(const struct spinat_config *config)
+{
+	struct nat *nat = make(config, 1000 * SPINAT_SECOND);
+	struct spinat_memory *memory = &nat->shared;
+
+	assert_int_equal(spinat_region_sizes(&nat->config, memory->size), 0);
+	for (int region = 0; region < SPINAT_REGIONS; region++)
+		memory->base[region] = test_memory(memory->size[region]);
+	assert_int_equal(
+	    spinat_create_shared(&nat->engine, &nat->config, memory, nat->now),
+	    0);
+	return nat;
+}
+
+struct nat *nat_start_at(const struct spinat_config *config, spinat_time now)
+{
+	struct nat *nat = make(config, now);
+	size_t size;
+
 	size = spinat_memory_size(&nat->config);
 	assert_true(size != 0);
 	nat->memory = test_memory(size);
@@ -349,6 +370,8 @@ void nat_stop(struct nat *nat)
 {
 	nat_forget(nat);
 	free(nat->memory);
+	for (int region = 0; region < SPINAT_REGIONS; region++)
+		free(nat->shared.base[region]);
 	free(nat);
 }
 

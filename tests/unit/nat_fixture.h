@@ -101,6 +101,7 @@ struct nat {
 	struct spinat *engine;
 	struct spinat_config config;
 	void *memory;
+	struct spinat_memory shared; /* instead of it */
 	spinat_time now;
 	struct {
 		uint8_t to;
@@ -119,6 +120,9 @@ void nat_config(struct spinat_config *config);
 struct nat *nat_start(const struct spinat_config *config);
 /** The same on a clock that starts elsewhere. */
 struct nat *nat_start_at(const struct spinat_config *config, spinat_time now);
+/** One whose tables a fast path shares: what ended rests until a grace period
+ * is over. */
+struct nat *nat_start_shared(const struct spinat_config *config);
 struct nat *nat_start_default(void);
 void nat_stop(struct nat *nat);
 

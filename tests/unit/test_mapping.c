@@ -25,13 +25,16 @@ static void start(struct bed *bed)
 {
 	const uint8_t seed[16] = {5};
 	struct arena arena = {.base = NULL};
+	struct arena *arenas[SPINAT_REGIONS];
 
 	memset(bed, 0, sizeof *bed);
-	flow_table_init(&bed->table, &arena, FLOWS, 10, MAPPINGS, seed, 0);
+	for (int region = 0; region < SPINAT_REGIONS; region++)
+		arenas[region] = &arena;
+	flow_table_init(&bed->table, arenas, FLOWS, 10, MAPPINGS, seed, 0);
 	ports_init(&bed->ports, &arena, 1);
 	bed->memory = test_memory(arena.used);
 	arena = (struct arena){.base = bed->memory};
-	flow_table_init(&bed->table, &arena, FLOWS, 10, MAPPINGS, seed, 0);
+	flow_table_init(&bed->table, arenas, FLOWS, 10, MAPPINGS, seed, 0);
 	ports_init(&bed->ports, &arena, 1);
 }
 

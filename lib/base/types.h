@@ -6,9 +6,7 @@
 #ifndef SPINAT_BASE_TYPES_H
 #define SPINAT_BASE_TYPES_H
 
-#include <endian.h>
-#include <string.h>
-
+#include "base/platform.h"
 #include "spinat/spinat.h"
 
 typedef spinat_be16 be16;

@@ -13,8 +13,6 @@
 #ifndef SPINAT_FLOW_FLOW_H
 #define SPINAT_FLOW_FLOW_H
 
-#include <netinet/in.h>
-
 #include "base/wheel.h"
 #include "flow/key.h"
 
@@ -142,6 +140,17 @@ static inline uint64_t flow_counter_bytes(const struct flow_counter *counter)
 static inline bool flow_is_live(const struct flow *flow)
 {
 	return (flow->gate & FLOW_LIVE) != 0;
+}
+
+/** Whether a flow is found by this key, which is one of the side `seen`. */
+static inline bool flow_matches(
+    const struct flow *flow, const struct key *key, enum spinat_side seen)
+{
+	const struct flow_side *side = &flow->side[seen];
+
+	return load_pair32(&side->local) == load_pair32(&key->local) &&
+	    side->ids.raw == key->ids.raw &&
+	    key_same_head(&flow->protocol, &key->protocol);
 }
 
 /** What it is: only ESP has two kinds of keys. */

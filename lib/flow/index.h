@@ -74,6 +74,26 @@ static inline const uint32_t *index_line(
 	return index->slots + (size_t)bucket * INDEX_BUCKET_SLOTS;
 }
 
+/** Without branches, for where comparing many at once is not to be had (in
+ * eBPF): how many slots of a bucket hold this tag; `*record` is that of the
+ * only one, if it is one. */
+static inline unsigned index_match_sole(
+    const uint32_t *line, uint32_t number_mask, uint32_t tag, uint32_t *record)
+{
+	uint64_t matches = 0, found = 0;
+
+	for (unsigned i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+		const uint64_t differs = (line[i] & ~number_mask) ^ tag;
+		/* all ones if it is zero */
+		const uint64_t equal = -((differs - 1) >> 63);
+
+		found |= line[i] & equal;
+		matches -= equal;
+	}
+	*record = (uint32_t)found & number_mask;
+	return (unsigned)matches;
+}
+
 /** One bit for each slot of the bucket that holds this tag. */
 static inline uint32_t index_match(
     const struct index *index, uint32_t bucket, uint32_t tag)

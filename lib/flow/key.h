@@ -11,8 +11,6 @@
 #ifndef SPINAT_FLOW_KEY_H
 #define SPINAT_FLOW_KEY_H
 
-#include <assert.h>
-
 #include "base/hash.h"
 
 enum key_kind {
@@ -63,6 +61,22 @@ static inline void key_set_head(
 	const uint32_t head = key_head(protocol, kind);
 
 	memcpy(key, &head, sizeof head);
+}
+
+/** The addresses of a packet, from the source on, as its side sees them. */
+static inline void key_set_addresses(
+    struct key *key, const uint8_t *source, unsigned side)
+{
+	const uint64_t pair = turn_pair32(load_pair32(source), side);
+
+	memcpy(&key->local, &pair, sizeof pair);
+}
+
+/** The same of its ports. */
+static inline void key_set_ports(
+    struct key *key, const uint8_t *source, unsigned side)
+{
+	key->ids.raw = turn_pair16(load_pair16(source), side);
 }
 
 /** The side that a packet with this key came from. */

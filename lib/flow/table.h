@@ -75,17 +75,6 @@ static inline struct index *flow_table_index(
 	return key->kind == KEY_OUTSIDE_SPI_IN ? &table->spis : &table->index;
 }
 
-/** Whether a flow is found by this key, which is one of the side `seen`. */
-static inline bool flow_matches(
-    const struct flow *flow, const struct key *key, enum spinat_side seen)
-{
-	const struct flow_side *side = &flow->side[seen];
-
-	return load_pair32(&side->local) == load_pair32(&key->local) &&
-	    side->ids.raw == key->ids.raw &&
-	    key_same_head(&flow->protocol, &key->protocol);
-}
-
 static inline bool flow_same(const void *of, uint32_t number, const void *want)
 {
 	const struct flow_table *table = of;

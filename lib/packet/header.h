@@ -7,10 +7,11 @@
 #ifndef SPINAT_PACKET_HEADER_H
 #define SPINAT_PACKET_HEADER_H
 
-#include <netinet/in.h>
+#include "base/platform.h"
 
 /* IPv4 (RFC 791 3.1) */
 enum {
+	IP4_TOS = 1,
 	IP4_TOTAL_LENGTH = 2,
 	IP4_ID = 4,
 	IP4_FRAGMENT = 6,
@@ -29,6 +30,7 @@ enum {
 enum {
 	L4_SOURCE_PORT = 0,
 	L4_DESTINATION_PORT = 2,
+	TCP_OFFSET = 12,
 	TCP_FLAGS = 13,
 	TCP_CHECKSUM = 16,
 	TCP_HEADER_MIN = 20,

@@ -27,13 +27,13 @@ static inline enum spinat_reason parse_transport(
     struct view *view, unsigned protocol, unsigned turn)
 {
 	if (protocol == IPPROTO_UDP && view->l4_length >= UDP_HEADER) {
-		view->key.ids.raw = turn_pair16(load_pair16(view->l4), turn);
+		key_set_ports(&view->key, view->l4, turn);
 		if (UNLIKELY(parse_is_ike(view)))
 			view->kind = VIEW_IKE;
 		return SPINAT_REASON_NONE;
 	}
 	if (protocol == IPPROTO_TCP && view->l4_length >= TCP_HEADER_MIN) {
-		view->key.ids.raw = turn_pair16(load_pair16(view->l4), turn);
+		key_set_ports(&view->key, view->l4, turn);
 		return SPINAT_REASON_NONE;
 	}
 	return parse_other(view);
@@ -49,7 +49,6 @@ parse_after_header(
 	const unsigned turn = packet->side != SPINAT_INSIDE;
 	const unsigned total = be16_to_host(load_be16(ip + IP4_TOTAL_LENGTH));
 	const unsigned protocol = ip[IP4_PROTOCOL];
-	uint64_t addresses;
 
 	/* Under the header, or past the data. */
 	if (UNLIKELY(total - header > packet->length - header))
@@ -60,8 +59,7 @@ parse_after_header(
 	view->ip_length = (uint16_t)total;
 	view->l4_length = (uint16_t)(total - header);
 	view_set_plain(view, protocol, turn);
-	addresses = turn_pair32(load_pair32(ip + IP4_SOURCE), turn);
-	memcpy(&view->key.local, &addresses, sizeof addresses);
+	key_set_addresses(&view->key, ip + IP4_SOURCE, turn);
 
 	if (UNLIKELY(
 		(load_be16(ip + IP4_FRAGMENT).raw &

@@ -6,7 +6,7 @@
 #define SPINAT_PACKET_REWRITE_H
 
 #include "base/csum.h"
-#include "flow/flow.h"
+#include "flow/translation.h"
 #include "packet/view.h"
 
 /** A transport checksum with a pseudo header.  `addresses` is the delta of the
@@ -40,32 +40,29 @@ static inline void rewrite_udp_checksum(
 static inline void rewrite_packet(
     const struct view *view, const struct flow *flow, enum spinat_side seen)
 {
-	const struct flow_side *to = &flow->side[seen ^ 1];
-	const uint16_t turn = (uint16_t)-seen; /* the way back: ~delta */
-	const uint16_t addresses = flow->address_delta ^ turn;
-	const uint16_t whole = flow->transport_delta ^ turn;
-	const uint64_t pair = turn_pair32(load_pair32(&to->local), seen);
-	const uint32_t ports = turn_pair16(to->ids.raw, seen);
+	const struct translation to = translation_of(flow, seen);
 	uint8_t *ip = view->ip, *l4 = view->l4;
 
-	memcpy(ip + IP4_SOURCE, &pair, sizeof pair);
+	memcpy(ip + IP4_SOURCE, &to.addresses, sizeof to.addresses);
 	store_be16(ip + IP4_CHECKSUM,
-	    csum_apply(load_be16(ip + IP4_CHECKSUM), addresses));
+	    csum_apply(load_be16(ip + IP4_CHECKSUM), to.address_delta));
 	if (view->protocol == IPPROTO_UDP) {
-		memcpy(l4 + L4_SOURCE_PORT, &ports, sizeof ports);
-		rewrite_udp_checksum(l4, view->packet->flags, whole, addresses);
+		memcpy(l4 + L4_SOURCE_PORT, &to.ports, sizeof to.ports);
+		rewrite_udp_checksum(l4, view->packet->flags,
+		    to.transport_delta, to.address_delta);
 	} else if (view->protocol == IPPROTO_TCP) {
-		memcpy(l4 + L4_SOURCE_PORT, &ports, sizeof ports);
-		rewrite_checksum(
-		    l4 + TCP_CHECKSUM, view->packet->flags, whole, addresses);
+		memcpy(l4 + L4_SOURCE_PORT, &to.ports, sizeof to.ports);
+		rewrite_checksum(l4 + TCP_CHECKSUM, view->packet->flags,
+		    to.transport_delta, to.address_delta);
 	} else if (view->protocol == IPPROTO_UDPLITE ||
 	    view->protocol == IPPROTO_DCCP) {
-		rewrite_checksum(
-		    l4 + LITE_CHECKSUM, view->packet->flags, whole, addresses);
+		rewrite_checksum(l4 + LITE_CHECKSUM, view->packet->flags,
+		    to.transport_delta, to.address_delta);
 	} else if (view->protocol == IPPROTO_ICMP) {
-		store_be16(l4 + ICMP_ID, to->ids.port.local);
+		store_be16(l4 + ICMP_ID, to.id);
 		store_be16(l4 + ICMP_CHECKSUM,
-		    csum_apply(load_be16(l4 + ICMP_CHECKSUM), whole));
+		    csum_apply(
+			load_be16(l4 + ICMP_CHECKSUM), to.transport_delta));
 	}
 }
 

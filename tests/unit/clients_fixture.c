@@ -142,10 +142,8 @@ void converse(struct nat *nat, uint32_t owner, uint32_t spi, uint32_t *sequence)
 	fail_msg("%x is %s after 60 answers", spi, flow_of(nat, spi).state);
 }
 
-struct nat *start(unsigned clients)
+void bring_up(struct nat *nat, unsigned clients)
 {
-	struct nat *nat = nat_start_default();
-
 	for (uint32_t n = 1; n <= clients; n++) {
 		uint32_t sequence = 0;
 		establish(nat, IP(10, 0, 0, n));
@@ -155,6 +153,13 @@ struct nat *start(unsigned clients)
 	}
 	nat_wait(nat, 100);
 	nat_forget(nat);
+}
+
+struct nat *start(unsigned clients)
+{
+	struct nat *nat = nat_start_default();
+
+	bring_up(nat, clients);
 	return nat;
 }
 

@@ -51,6 +51,8 @@ void converse(
     struct nat *nat, uint32_t owner, uint32_t spi, uint32_t *sequence);
 /** Tunnels of so many clients, 10.0.0.1 and on, each in use: SPI 0x1000 + n. */
 struct nat *start(unsigned clients);
+/** The same on a fresh engine. */
+void bring_up(struct nat *nat, unsigned clients);
 /** A notification in clear: RFC 2408 3.14, RFC 7296 3.10. */
 void make_notify(struct pkt *pkt, uint32_t inside, uint8_t version,
     uint8_t type, uint64_t initiator, uint64_t responder, const uint32_t *spi);

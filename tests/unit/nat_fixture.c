@@ -323,17 +323,27 @@ static struct nat *make(const struct spinat_config *config, spinat_time now)
 	return nat;
 }
 
-struct nat *nat_start_shared(const struct spinat_config *config)
+struct nat *nat_start_in(const struct spinat_config *config,
+    const struct spinat_memory *memory, spinat_time now)
 {
-	struct nat *nat = make(config, 1000 * SPINAT_SECOND);
-	struct spinat_memory *memory = &nat->shared;
+	struct nat *nat = make(config, now);
 
-	assert_int_equal(spinat_region_sizes(&nat->config, memory->size), 0);
-	for (int region = 0; region < SPINAT_REGIONS; region++)
-		memory->base[region] = test_memory(memory->size[region]);
 	assert_int_equal(
 	    spinat_create_shared(&nat->engine, &nat->config, memory, nat->now),
 	    0);
+	return nat;
+}
+
+struct nat *nat_start_shared(const struct spinat_config *config)
+{
+	struct spinat_memory memory;
+	struct nat *nat;
+
+	assert_int_equal(spinat_region_sizes(config, memory.size), 0);
+	for (int region = 0; region < SPINAT_REGIONS; region++)
+		memory.base[region] = test_memory(memory.size[region]);
+	nat = nat_start_in(config, &memory, 1000 * SPINAT_SECOND);
+	nat->shared = memory;
 	return nat;
 }
 

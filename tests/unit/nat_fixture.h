@@ -123,6 +123,9 @@ struct nat *nat_start_at(const struct spinat_config *config, spinat_time now);
 /** One whose tables a fast path shares: what ended rests until a grace period
  * is over. */
 struct nat *nat_start_shared(const struct spinat_config *config);
+/** ... in memory of the caller's. */
+struct nat *nat_start_in(const struct spinat_config *config,
+    const struct spinat_memory *memory, spinat_time now);
 struct nat *nat_start_default(void);
 void nat_stop(struct nat *nat);
 

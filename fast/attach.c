@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Attaching the programs, by links: they are gone with whoever holds them, and
+ * touch nobody else's.
+ */
+#include "fast/private.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+/* Linux 6.6, which libbpf 1.1 does not know by name. */
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+#define TCX_EGRESS  ((enum bpf_attach_type)47)
+
+static const struct {
+	const char *tc, *xdp; /* programs */
+	enum spinat_side side;
+	bool leaving;
+} places[FAST_LINKS] = {
+    {"fast_note_inside", "fast_note_inside", SPINAT_INSIDE, true},
+    {"fast_note_outside", "fast_note_outside", SPINAT_OUTSIDE, true},
+    {"fast_tc_inside", "fast_xdp_inside", SPINAT_INSIDE, false},
+    {"fast_tc_outside", "fast_xdp_outside", SPINAT_OUTSIDE, false},
+};
+
+static int attach_one(struct fast *fast, unsigned i, enum fast_hook hook)
+{
+	const bool xdp = hook == FAST_XDP && !places[i].leaving;
+	const int program =
+	    fast_program(fast, xdp ? places[i].xdp : places[i].tc);
+	const enum bpf_attach_type type = xdp ? BPF_XDP
+	    : places[i].leaving               ? TCX_EGRESS
+					      : TCX_INGRESS;
+	const struct bpf_link_create_opts options = {
+	    .sz = sizeof(options), .flags = xdp ? XDP_FLAGS_DRV_MODE : 0};
+
+	if (program < 0)
+		return program;
+	fast->links[i] = bpf_link_create(
+	    program, (int)fast->devices[places[i].side], type, &options);
+	return fast->links[i] < 0 ? -errno : 0;
+}
+
+int fast_attach(struct fast *fast, enum fast_hook hook, struct error *error)
+{
+	for (unsigned i = 0; i < FAST_LINKS; i++) {
+		char name[IF_NAMESIZE] = "?";
+		const int code = attach_one(fast, i, hook);
+
+		if (code == 0)
+			continue;
+		(void)if_indextoname(fast->devices[places[i].side], name);
+		fast_detach(fast);
+		return error_set(error, code, "no %s program on %s: %s",
+		    hook == FAST_XDP && !places[i].leaving ? "XDP" : "tc", name,
+		    strerror(-code));
+	}
+	return 0;
+}
+
+void fast_detach(struct fast *fast)
+{
+	for (unsigned i = FAST_LINKS; i-- > 0;) {
+		if (fast->links[i] >= 0)
+			(void)close(fast->links[i]);
+		fast->links[i] = -1;
+	}
+}

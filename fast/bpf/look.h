@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Looking at a packet: which flow it is of, and whether it may be taken.
+ *
+ *     parse -> key -> find -> open? passed the rules? -> where to?
+ *
+ * Everything is looked at before anything is changed, so that what is not taken
+ * goes on as it came.
+ */
+#ifndef SPINAT_FAST_BPF_LOOK_H
+#define SPINAT_FAST_BPF_LOOK_H
+
+#include <linux/if_ether.h>
+
+#include "base/csum.h"
+#include "find.h"
+#include "flow/translation.h"
+#include "packet/header.h"
+
+/* As far as it is looked at; ICMP's and ESP's headers are as long as UDP's. */
+#define HEADERS_MIN (ETH_HLEN + IP4_HEADER_MIN + UDP_HEADER)
+#define HEADERS_TCP (ETH_HLEN + IP4_HEADER_MIN + TCP_HEADER_MIN)
+
+/* A packet under way. */
+struct packet {
+	uint8_t *ethernet; /* valid until a helper changes the packet */
+	uint32_t length;   /* of IP */
+	uint8_t protocol, tos;
+	struct key key;
+	struct found found;
+	struct flow_counter *counter;
+	struct translation to;
+	/* the next hop */
+	uint8_t own_mac[ETH_ALEN], next_mac[ETH_ALEN];
+};
+
+/* From which end of the packet `local` is: the source, for what came from the
+ * inside or leaves to the outside. */
+enum turn { LOCAL_IS_SOURCE = 0, LOCAL_IS_DESTINATION = 1 };
+
+static ALWAYS_INLINE unsigned parse_ports(
+    struct packet *packet, const uint8_t *l4, enum turn turn)
+{
+	key_set_ports(&packet->key, l4 + L4_SOURCE_PORT, turn);
+	return packet->protocol == IPPROTO_UDP &&
+		be16_equal(packet->key.ids.port.local, be16_from_host(IKE_PORT))
+	    ? FAST_IKE
+	    : FAST_TAKEN;
+}
+
+static ALWAYS_INLINE unsigned parse_tcp(
+    struct packet *packet, const uint8_t *l4, const void *end, enum turn turn)
+{
+	if (l4 + TCP_HEADER_MIN > (const uint8_t *)end)
+		return FAST_MALFORMED;
+	if ((l4[TCP_FLAGS] & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
+		return FAST_TCP_FLAGS;
+	return parse_ports(packet, l4, turn);
+}
+
+static ALWAYS_INLINE unsigned parse_icmp(
+    struct packet *packet, const uint8_t *l4)
+{
+	if (l4[ICMP_TYPE] != ICMP_ECHO && l4[ICMP_TYPE] != ICMP_ECHO_REPLY)
+		return FAST_PROTOCOL;
+	packet->key.ids.port.local = load_be16(l4 + ICMP_ID);
+	return FAST_TAKEN;
+}
+
+/* Fills in the key, as packets on the wire of that side have it. */
+static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
+    const void *end, enum spinat_side wire, enum turn turn)
+{
+	const uint8_t *ip = data + ETH_HLEN;
+	const uint8_t *l4 = ip + IP4_HEADER_MIN;
+
+	if (data + HEADERS_MIN > (const uint8_t *)end)
+		return FAST_MALFORMED;
+	packet->ethernet = data;
+	if (!be16_equal(
+		load_be16(data + ETH_HLEN - 2), be16_from_host(ETH_P_IP)))
+		return FAST_NOT_IPV4;
+	if (ip[0] != IP4_PLAIN)
+		return FAST_OPTIONS;
+	packet->length = be16_to_host(load_be16(ip + IP4_TOTAL_LENGTH));
+	if (packet->length < IP4_HEADER_MIN + UDP_HEADER)
+		return FAST_MALFORMED;
+	if ((load_be16(ip + IP4_FRAGMENT).raw &
+		htobe16(IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) != 0)
+		return FAST_FRAGMENT;
+	packet->protocol = ip[IP4_PROTOCOL];
+	packet->tos = ip[IP4_TOS];
+	packet->key = (struct key){0};
+	key_set_head(&packet->key, packet->protocol, wire);
+	key_set_addresses(&packet->key, ip + IP4_SOURCE, turn);
+	switch (packet->protocol) {
+	case IPPROTO_UDP:
+		return parse_ports(packet, l4, turn);
+	case IPPROTO_TCP:
+		return parse_tcp(packet, l4, end, turn);
+	case IPPROTO_ICMP:
+		return parse_icmp(packet, l4);
+	case IPPROTO_ESP:
+		packet->key.ids.spi = load_be32(l4 + ESP_SPI);
+		/* Towards an inside host it is one of the other kind. */
+		if (turn == LOCAL_IS_DESTINATION)
+			key_set_head(&packet->key, IPPROTO_ESP,
+			    wire | KEY_INSIDE_SPI_IN);
+		return FAST_TAKEN;
+	default:
+		return FAST_PROTOCOL;
+	}
+}
+
+static ALWAYS_INLINE unsigned check_flow(
+    struct packet *packet, enum spinat_side side)
+{
+	const struct flow *flow = packet->found.flow;
+	const uint8_t now = epoch();
+
+	if ((flow->gate & (FLOW_OPEN_INSIDE << side)) == 0)
+		return FAST_CLOSED;
+	packet->counter = counter_of(side, packet->found.number);
+	if (packet->counter == NULL || now == 0 ||
+	    fast_passed(packet->counter) != now)
+		return FAST_RULES;
+	return FAST_TAKEN;
+}
+
+/* The highest one is written by whoever takes it. */
+static ALWAYS_INLINE unsigned check_sequence(
+    const struct packet *packet, uint32_t sequence)
+{
+	return (int32_t)(sequence - packet->found.flow->highest_sequence) > 0
+	    ? FAST_TAKEN
+	    : FAST_LATE;
+}
+
+/* How long a packet leaves: a large one (GSO) is cut into such as hold
+ * `segment` bytes beside the headers. */
+static ALWAYS_INLINE uint16_t length_of_leaving(
+    const struct packet *packet, const uint8_t *l4, uint32_t segment)
+{
+	const uint32_t header = packet->protocol == IPPROTO_TCP
+	    ? (uint32_t)(l4[TCP_OFFSET] >> 4) * 4
+	    : UDP_HEADER;
+
+	return (uint16_t)(segment == 0 ? packet->length
+				       : IP4_HEADER_MIN + header + segment);
+}
+
+/* Asks the routes, as if it had come translated. */
+static ALWAYS_INLINE unsigned find_next_hop(void *context,
+    struct packet *packet, enum spinat_side side, uint16_t length)
+{
+	struct bpf_fib_lookup fib = {
+	    .family = 2, /* AF_INET */
+	    .l4_protocol = packet->protocol,
+	    .tot_len = length,
+	    .ifindex = constants.devices[side],
+	    .tos = packet->tos,
+	    .ipv4_src = (uint32_t)packet->to.addresses,
+	    .ipv4_dst = (uint32_t)(packet->to.addresses >> 32),
+	};
+
+	if (packet->protocol == IPPROTO_TCP ||
+	    packet->protocol == IPPROTO_UDP) {
+		fib.sport = (uint16_t)packet->to.ports;
+		fib.dport = (uint16_t)(packet->to.ports >> 16);
+	}
+	switch (bpf_fib_lookup(context, &fib, sizeof fib, 0)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+		break;
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return FAST_NO_NEIGHBOUR;
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		return FAST_TOO_BIG;
+	default:
+		return FAST_NO_ROUTE;
+	}
+	if (fib.ifindex != constants.devices[!side])
+		return FAST_NO_ROUTE;
+	memcpy(packet->own_mac, fib.smac, ETH_ALEN);
+	memcpy(packet->next_mac, fib.dmac, ETH_ALEN);
+	return FAST_TAKEN;
+}
+
+/* Of a packet that came from `side`; FAST_TAKEN: it can be.  `segment`: of a
+ * large packet, how many bytes each of those that it stands for holds; else 0.
+ */
+static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
+    uint8_t *data, const void *end, enum spinat_side side, uint32_t segment)
+{
+	const enum turn turn =
+	    side == SPINAT_INSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
+	unsigned outcome = parse(packet, data, end, side, turn);
+	const uint8_t *ip;
+
+	if (outcome != FAST_TAKEN)
+		return outcome;
+	packet->found = find(&packet->key, side);
+	if (packet->found.flow == NULL)
+		return FAST_NO_FLOW;
+	outcome = check_flow(packet, side);
+	if (outcome != FAST_TAKEN)
+		return outcome;
+	ip = data + ETH_HLEN;
+	if (packet->protocol == IPPROTO_ESP)
+		outcome = check_sequence(packet,
+		    be32_to_host(
+			load_be32(ip + IP4_HEADER_MIN + ESP_SEQUENCE)));
+	if (outcome != FAST_TAKEN)
+		return outcome;
+	if (ip[IP4_TTL] <= 1)
+		return FAST_TTL;
+	packet->to = translation_of(packet->found.flow, side);
+	if (packet->protocol == IPPROTO_TCP &&
+	    data + HEADERS_TCP > (const uint8_t *)end)
+		return FAST_MALFORMED;
+	return find_next_hop(context, packet, side,
+	    length_of_leaving(packet, ip + IP4_HEADER_MIN, segment));
+}
+
+/* What every header of a taken packet becomes: Ethernet's, and IP's. */
+static ALWAYS_INLINE void rewrite_head(
+    const struct packet *packet, uint8_t *data)
+{
+	uint8_t *ip = data + ETH_HLEN;
+	const be16 hops = load_be16(ip + IP4_TTL);
+	const be16 fewer =
+	    be16_from_host((uint16_t)(be16_to_host(hops) - 0x100));
+	const uint16_t delta =
+	    csum_fold(packet->to.address_delta + csum_change16(hops, fewer));
+
+	memcpy(data, packet->next_mac, ETH_ALEN);
+	memcpy(data + ETH_ALEN, packet->own_mac, ETH_ALEN);
+	memcpy(ip + IP4_SOURCE, &packet->to.addresses,
+	    sizeof packet->to.addresses);
+	store_be16(ip + IP4_TTL, fewer);
+	store_be16(
+	    ip + IP4_CHECKSUM, csum_apply(load_be16(ip + IP4_CHECKSUM), delta));
+}
+
+static ALWAYS_INLINE void note_taken(
+    struct packet *packet, enum spinat_side side, const uint8_t *l4)
+{
+	flow_count(packet->counter, packet->length,
+	    tick_of((spinat_time)bpf_ktime_get_coarse_ns()));
+	if (packet->protocol == IPPROTO_ESP)
+		packet->found.flow->highest_sequence =
+		    be32_to_host(load_be32(l4 + ESP_SEQUENCE));
+	count(side, FAST_TAKEN, packet->length);
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables, as the programs see them.  Their sizes are set by the loader.
+ */
+#ifndef SPINAT_FAST_BPF_MAPS_H
+#define SPINAT_FAST_BPF_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "fast/shared.h"
+#include "flow/index.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+struct bucket {
+	uint32_t slots[INDEX_BUCKET_SLOTS];
+};
+
+/* An array that the daemon has mapped: the engine's own memory. */
+#define TABLE(name, of)                                                        \
+	struct {                                                               \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                              \
+		__uint(map_flags, BPF_F_MMAPABLE);                             \
+		__uint(max_entries, 1);                                        \
+		__type(key, uint32_t);                                         \
+		__type(value, of);                                             \
+	} name SEC(".maps")
+
+TABLE(flows, struct flow);
+TABLE(counters_inside, struct flow_counter);
+TABLE(counters_outside, struct flow_counter);
+TABLE(index_buckets, struct bucket);
+TABLE(spi_buckets, struct bucket);
+TABLE(settings, struct fast_settings);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FAST_COUNTS);
+	__type(key, uint32_t);
+	__type(value, struct fast_count);
+} counts SEC(".maps");
+
+const volatile struct fast_constants constants;
+
+static ALWAYS_INLINE void count(
+    enum spinat_side side, unsigned outcome, uint32_t bytes)
+{
+	const uint32_t number = FAST_COUNT(side, outcome);
+	struct fast_count *counted = bpf_map_lookup_elem(&counts, &number);
+
+	if (counted == NULL)
+		return;
+	counted->packets++;
+	counted->bytes += bytes;
+}
+
+static ALWAYS_INLINE struct flow_counter *counter_of(
+    enum spinat_side side, uint32_t number)
+{
+	return side == SPINAT_INSIDE
+	    ? bpf_map_lookup_elem(&counters_inside, &number)
+	    : bpf_map_lookup_elem(&counters_outside, &number);
+}
+
+static ALWAYS_INLINE uint8_t epoch(void)
+{
+	const uint32_t only = 0;
+	const struct fast_settings *now = bpf_map_lookup_elem(&settings, &only);
+
+	return now == NULL ? 0 : now->epoch;
+}
+
+#endif

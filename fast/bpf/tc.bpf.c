@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The fast path at tc: on each interface a program for what arrives, which
+ * takes packets, and one for what leaves, which notes what the firewall's rules
+ * have passed.
+ *
+ * Packets may be large (GSO) here, and their checksums unfinished: transport
+ * checksums change through the helpers that know.
+ */
+#include <linux/pkt_cls.h>
+
+#include "look.h"
+
+/* "Go on with the next program", or with the packet's way: TCX_NEXT, and
+ * TC_ACT_UNSPEC of a classifier. */
+#define GO_ON (-1)
+
+/* Set by a program that takes a packet, which is then seen leaving on this very
+ * CPU before any other: nothing has to be noted of it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} is_taken SEC(".maps");
+
+static ALWAYS_INLINE void set_taken(void)
+{
+	const uint32_t only = 0;
+	uint32_t *taken = bpf_map_lookup_elem(&is_taken, &only);
+
+	if (taken != NULL)
+		*taken = 1;
+}
+
+static ALWAYS_INLINE bool was_taken(void)
+{
+	const uint32_t only = 0;
+	uint32_t *taken = bpf_map_lookup_elem(&is_taken, &only);
+
+	if (taken == NULL || *taken == 0)
+		return false;
+	*taken = 0;
+	return true;
+}
+
+/* Where a transport's checksum lies in the frame. */
+static ALWAYS_INLINE unsigned checksum_at(uint8_t protocol)
+{
+	const unsigned l4 = ETH_HLEN + IP4_HEADER_MIN;
+
+	return protocol == IPPROTO_TCP ? l4 + TCP_CHECKSUM
+	    : protocol == IPPROTO_UDP  ? l4 + UDP_CHECKSUM
+				       : l4 + ICMP_CHECKSUM;
+}
+
+/* The addresses, which an unfinished checksum covers already, and the rest. */
+static ALWAYS_INLINE long change_checksum(
+    struct __sk_buff *skb, const struct packet *packet)
+{
+	const unsigned at = checksum_at(packet->protocol);
+	const uint64_t zero_is_none =
+	    packet->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	const uint16_t addresses = packet->to.address_delta;
+	const uint16_t ids = csum_fold(
+	    (uint64_t)packet->to.transport_delta + (uint16_t)~addresses);
+
+	if (packet->protocol == IPPROTO_ESP)
+		return 0;
+	if (packet->protocol == IPPROTO_ICMP)
+		return bpf_l4_csum_replace(
+		    skb, at, 0, packet->to.transport_delta, 0);
+	if (bpf_l4_csum_replace(
+		skb, at, 0, addresses, BPF_F_PSEUDO_HDR | zero_is_none) != 0)
+		return -1;
+	return bpf_l4_csum_replace(skb, at, 0, ids, zero_is_none);
+}
+
+static ALWAYS_INLINE void rewrite_ids(const struct packet *packet, uint8_t *l4)
+{
+	if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP)
+		memcpy(l4 + L4_SOURCE_PORT, &packet->to.ports,
+		    sizeof packet->to.ports);
+	else if (packet->protocol == IPPROTO_ICMP)
+		store_be16(l4 + ICMP_ID, packet->to.id);
+}
+
+/* The headers shall lie in the packet's linear part. */
+static ALWAYS_INLINE void make_linear(struct __sk_buff *skb)
+{
+	if ((long)skb->data + HEADERS_TCP > (long)skb->data_end &&
+	    skb->len > skb->data_end - skb->data)
+		(void)bpf_skb_pull_data(
+		    skb, skb->len < HEADERS_TCP ? skb->len : HEADERS_TCP);
+}
+
+static ALWAYS_INLINE int leave(enum spinat_side side, unsigned outcome)
+{
+	count(side, outcome, 0);
+	return GO_ON;
+}
+
+static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
+{
+	struct packet packet;
+	unsigned outcome;
+	uint8_t *data;
+
+	make_linear(skb);
+	data = (uint8_t *)(long)skb->data;
+	outcome = look(skb, &packet, data, (const void *)(long)skb->data_end,
+	    side, skb->gso_size);
+	if (outcome == FAST_TAKEN && ETH_HLEN + packet.length > skb->len)
+		outcome = FAST_MALFORMED;
+	if (outcome != FAST_TAKEN)
+		return leave(side, outcome);
+	if (change_checksum(skb, &packet) != 0)
+		return TC_ACT_SHOT; /* no memory; it may be half done */
+	data = (uint8_t *)(long)skb->data;
+	if (data + HEADERS_MIN > (const uint8_t *)(long)skb->data_end)
+		return TC_ACT_SHOT; /* cannot be: it was there */
+	rewrite_head(&packet, data);
+	rewrite_ids(&packet, data + ETH_HLEN + IP4_HEADER_MIN);
+	note_taken(&packet, side, data + ETH_HLEN + IP4_HEADER_MIN);
+	set_taken();
+	return (int)bpf_redirect(constants.devices[!side], 0);
+}
+
+/* What leaves on the wire of one side came from the other, and past all rules.
+ */
+static ALWAYS_INLINE int note(struct __sk_buff *skb, enum spinat_side wire)
+{
+	const enum turn turn =
+	    wire == SPINAT_OUTSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
+	const uint8_t now = epoch();
+	struct flow_counter *counter;
+	struct packet packet;
+	struct found found;
+
+	if (was_taken())
+		return GO_ON;
+	make_linear(skb);
+	if (parse(&packet, (uint8_t *)(long)skb->data,
+		(const void *)(long)skb->data_end, wire, turn) != FAST_TAKEN)
+		return GO_ON;
+	found = find(&packet.key, wire);
+	if (found.flow == NULL)
+		return GO_ON;
+	counter = counter_of(!wire, found.number);
+	if (counter != NULL && fast_passed(counter) != now)
+		fast_set_passed(counter, now);
+	return GO_ON;
+}
+
+SEC("tc")
+int fast_tc_inside(struct __sk_buff *skb)
+{
+	return run(skb, SPINAT_INSIDE);
+}
+
+SEC("tc")
+int fast_tc_outside(struct __sk_buff *skb)
+{
+	return run(skb, SPINAT_OUTSIDE);
+}
+
+SEC("tc")
+int fast_note_inside(struct __sk_buff *skb)
+{
+	return note(skb, SPINAT_INSIDE);
+}
+
+SEC("tc")
+int fast_note_outside(struct __sk_buff *skb)
+{
+	return note(skb, SPINAT_OUTSIDE);
+}
+
+char fast_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The fast path at XDP: one program an interface.
+ *
+ * It sees frames before the kernel has made packets of them, and cannot see
+ * whether a checksum is finished: it is for devices that take and give whole
+ * ones (docs/fast-path.md).
+ */
+#include "look.h"
+
+static ALWAYS_INLINE void rewrite_checksum(uint8_t *at, uint16_t delta)
+{
+	store_be16(at, csum_apply(load_be16(at), delta));
+}
+
+static ALWAYS_INLINE void rewrite_transport(
+    const struct packet *packet, uint8_t *l4)
+{
+	const struct translation *to = &packet->to;
+
+	switch (packet->protocol) {
+	case IPPROTO_TCP:
+		memcpy(l4 + L4_SOURCE_PORT, &to->ports, sizeof to->ports);
+		rewrite_checksum(l4 + TCP_CHECKSUM, to->transport_delta);
+		break;
+	case IPPROTO_UDP:
+		memcpy(l4 + L4_SOURCE_PORT, &to->ports, sizeof to->ports);
+		if (load_be16(l4 + UDP_CHECKSUM).raw == 0)
+			break;
+		rewrite_checksum(l4 + UDP_CHECKSUM, to->transport_delta);
+		if (load_be16(l4 + UDP_CHECKSUM).raw == 0)
+			store_be16(l4 + UDP_CHECKSUM, (be16){0xffff});
+		break;
+	case IPPROTO_ICMP:
+		store_be16(l4 + ICMP_ID, to->id);
+		rewrite_checksum(l4 + ICMP_CHECKSUM, to->transport_delta);
+		break;
+	default:
+		break;
+	}
+}
+
+static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
+{
+	uint8_t *data = (uint8_t *)(long)frame->data;
+	const void *end = (const void *)(long)frame->data_end;
+	struct packet packet;
+	unsigned outcome = look(frame, &packet, data, end, side, 0);
+	uint8_t *l4;
+
+	if (outcome == FAST_TAKEN &&
+	    data + ETH_HLEN + packet.length > (const uint8_t *)end)
+		outcome = FAST_MALFORMED;
+	if (outcome == FAST_TAKEN && packet.protocol == IPPROTO_TCP &&
+	    data + HEADERS_TCP > (const uint8_t *)end)
+		outcome = FAST_MALFORMED;
+	if (outcome != FAST_TAKEN) {
+		count(side, outcome, 0);
+		return XDP_PASS;
+	}
+	l4 = data + ETH_HLEN + IP4_HEADER_MIN;
+	rewrite_head(&packet, data);
+	rewrite_transport(&packet, l4);
+	note_taken(&packet, side, l4);
+	return (int)bpf_redirect(constants.devices[!side], 0);
+}
+
+SEC("xdp")
+int fast_xdp_inside(struct xdp_md *frame)
+{
+	return run(frame, SPINAT_INSIDE);
+}
+
+SEC("xdp")
+int fast_xdp_outside(struct xdp_md *frame)
+{
+	return run(frame, SPINAT_OUTSIDE);
+}
+
+char fast_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fast/private.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "fast_tc_object.h"
+#include "fast_xdp_object.h"
+#include "flow/index.h"
+
+#ifndef MEMBARRIER_CMD_GLOBAL
+#define MEMBARRIER_CMD_GLOBAL MEMBARRIER_CMD_SHARED
+#endif
+
+static const struct {
+	const char *name; /* as in fast/bpf/maps.h */
+	enum bpf_map_type type;
+	unsigned value; /* bytes */
+	int region;     /* whose memory it is; -1: none */
+} kinds[FAST_MAPS] = {
+    [FAST_MAP_FLOWS] = {"flows", BPF_MAP_TYPE_ARRAY, sizeof(struct flow),
+	SPINAT_REGION_FLOWS},
+    [FAST_MAP_COUNTERS_INSIDE] = {"counters_inside", BPF_MAP_TYPE_ARRAY,
+	sizeof(struct flow_counter), SPINAT_REGION_COUNTERS_INSIDE},
+    [FAST_MAP_COUNTERS_OUTSIDE] = {"counters_outside", BPF_MAP_TYPE_ARRAY,
+	sizeof(struct flow_counter), SPINAT_REGION_COUNTERS_OUTSIDE},
+    [FAST_MAP_INDEX] = {"index_buckets", BPF_MAP_TYPE_ARRAY,
+	INDEX_BUCKET_SLOTS * sizeof(uint32_t), SPINAT_REGION_INDEX},
+    [FAST_MAP_SPIS] = {"spi_buckets", BPF_MAP_TYPE_ARRAY,
+	INDEX_BUCKET_SLOTS * sizeof(uint32_t), SPINAT_REGION_SPIS},
+    [FAST_MAP_SETTINGS] = {"settings", BPF_MAP_TYPE_ARRAY,
+	sizeof(struct fast_settings), -1},
+    [FAST_MAP_COUNTS] = {"counts", BPF_MAP_TYPE_PERCPU_ARRAY,
+	sizeof(struct fast_count), -1},
+};
+
+/* ------------------------------------------------------------- tables */
+
+static int map_memory(struct fast *fast, int map, size_t size)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *base;
+
+	size = (size + page - 1) / page * page;
+	base = mmap(
+	    NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fast->maps[map], 0);
+	if (base == MAP_FAILED)
+		return -errno;
+	fast->mapped[map] = base;
+	fast->mapped_size[map] = size;
+	return 0;
+}
+
+static int make_map(struct fast *fast, int map, const size_t *region_sizes)
+{
+	const unsigned value = kinds[map].value;
+	const int region = kinds[map].region;
+	const bool shared = kinds[map].type == BPF_MAP_TYPE_ARRAY;
+	const struct bpf_map_create_opts options = {
+	    .sz = sizeof(options), .map_flags = shared ? BPF_F_MMAPABLE : 0};
+	const size_t entries = region >= 0 ? region_sizes[region] / value
+	    : shared                       ? 1
+					   : FAST_COUNTS;
+
+	fast->maps[map] = bpf_map_create(kinds[map].type, kinds[map].name, 4,
+	    value, (unsigned)entries, &options);
+	if (fast->maps[map] < 0)
+		return -errno;
+	return shared ? map_memory(fast, map, entries * value) : 0;
+}
+
+int fast_open(struct fast **result, const struct spinat_config *config,
+    struct spinat_memory *memory, struct error *error)
+{
+	size_t sizes[SPINAT_REGIONS];
+	int code = spinat_region_sizes(config, sizes);
+	struct fast *fast;
+
+	if (code != 0)
+		return error_set(error, code, "the configuration is wrong");
+	fast = calloc(1, sizeof(*fast));
+	if (fast == NULL)
+		return error_set(error, -ENOMEM, "out of memory");
+	for (int map = 0; map < FAST_MAPS; map++)
+		fast->maps[map] = -1;
+	for (unsigned i = 0; i < FAST_LINKS; i++)
+		fast->links[i] = -1;
+	for (int map = 0; map < FAST_MAPS; map++) {
+		const int region = kinds[map].region;
+
+		code = make_map(fast, map, sizes);
+		if (code != 0) {
+			error_set(error, code,
+			    "the kernel gives no BPF map \"%s\": %s",
+			    kinds[map].name, strerror(-code));
+			fast_close(fast);
+			return code;
+		}
+		if (region < 0)
+			continue;
+		memory->base[region] = fast->mapped[map];
+		memory->size[region] = sizes[region];
+	}
+	*result = fast;
+	return 0;
+}
+
+/* ----------------------------------------------------------- programs */
+
+static struct fast_constants constants_of(
+    const struct spinat *engine, const unsigned devices[2])
+{
+	struct fast_constants constants = {.devices = {devices[0], devices[1]}};
+	struct spinat_layout layout;
+
+	spinat_get_layout(engine, &layout);
+	constants.seed.add = layout.hash_add;
+	memcpy(constants.seed.times, layout.hash_times,
+	    sizeof(constants.seed.times));
+	constants.seed.finish = layout.hash_finish;
+	constants.index.buckets = layout.index.buckets;
+	constants.index.number_mask = layout.index.number_mask;
+	constants.spis.buckets = layout.spis.buckets;
+	constants.spis.number_mask = layout.spis.number_mask;
+	return constants;
+}
+
+static int prepare(const struct fast *fast, struct bpf_object *object,
+    const struct fast_constants *constants)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	int code;
+
+	if (map == NULL)
+		return -ENOENT;
+	code = bpf_map__set_initial_value(map, constants, sizeof(*constants));
+	for (int i = 0; i < FAST_MAPS && code == 0; i++) {
+		map = bpf_object__find_map_by_name(object, kinds[i].name);
+		if (map != NULL)
+			code = bpf_map__reuse_fd(map, fast->maps[i]);
+	}
+	return code;
+}
+
+static int load_object(struct fast *fast, enum fast_hook hook,
+    const struct fast_constants *constants, struct error *error)
+{
+	const bool tc = hook == FAST_TC;
+	struct bpf_object *object =
+	    bpf_object__open_mem(tc ? fast_tc_object : fast_xdp_object,
+		tc ? sizeof(fast_tc_object) : sizeof(fast_xdp_object), NULL);
+	int code;
+
+	if (object == NULL)
+		return error_set(
+		    error, -errno, "BPF object: %s", strerror(errno));
+	fast->objects[hook] = object;
+	code = prepare(fast, object, constants);
+	if (code == 0)
+		code = bpf_object__load(object);
+	if (code != 0)
+		return error_set(error, code,
+		    "the kernel does not take the %s programs: %s",
+		    tc ? "tc" : "XDP", strerror(-code));
+	return 0;
+}
+
+int fast_load(struct fast *fast, const struct spinat *engine,
+    const unsigned devices[2], struct error *error)
+{
+	const struct fast_constants constants = constants_of(engine, devices);
+	int code;
+
+	(void)libbpf_set_print(NULL);
+	memcpy(fast->devices, devices, sizeof(fast->devices));
+	code = load_object(fast, FAST_TC, &constants, error);
+	if (code == 0)
+		code = load_object(fast, FAST_XDP, &constants, error);
+	return code;
+}
+
+int fast_program(const struct fast *fast, const char *name)
+{
+	for (int hook = 0; hook < 2; hook++) {
+		const struct bpf_program *program = fast->objects[hook] == NULL
+		    ? NULL
+		    : bpf_object__find_program_by_name(
+			  fast->objects[hook], name);
+		if (program != NULL)
+			return bpf_program__fd(program);
+	}
+	return -ENOENT;
+}
+
+void fast_close(struct fast *fast)
+{
+	if (fast == NULL)
+		return;
+	fast_detach(fast);
+	for (int hook = 0; hook < 2; hook++)
+		bpf_object__close(fast->objects[hook]);
+	for (int map = 0; map < FAST_MAPS; map++) {
+		if (fast->mapped[map] != NULL)
+			(void)munmap(fast->mapped[map], fast->mapped_size[map]);
+		if (fast->maps[map] >= 0)
+			(void)close(fast->maps[map]);
+	}
+	free(fast);
+}
+
+/* --------------------------------------------------- while they work */
+
+void fast_next_epoch(struct fast *fast)
+{
+	struct fast_settings *settings = fast->mapped[FAST_MAP_SETTINGS];
+	const uint8_t next = (uint8_t)(settings->epoch + 1);
+
+	__atomic_store_n(
+	    &settings->epoch, next == 0 ? 1 : next, __ATOMIC_RELEASE);
+}
+
+int fast_wait_grace(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0
+	    ? 0
+	    : -errno;
+}
+
+static const char *const outcome_names[FAST_OUTCOMES] = {
+    [FAST_TAKEN] = "taken",
+    [FAST_NOT_IPV4] = "not-ipv4",
+    [FAST_MALFORMED] = "malformed",
+    [FAST_OPTIONS] = "options",
+    [FAST_FRAGMENT] = "fragment",
+    [FAST_TTL] = "ttl",
+    [FAST_PROTOCOL] = "protocol",
+    [FAST_IKE] = "ike",
+    [FAST_TCP_FLAGS] = "tcp-flags",
+    [FAST_NO_FLOW] = "no-flow",
+    [FAST_CLOSED] = "closed",
+    [FAST_RULES] = "rules",
+    [FAST_LATE] = "late",
+    [FAST_NO_ROUTE] = "no-route",
+    [FAST_NO_NEIGHBOUR] = "no-neighbour",
+    [FAST_TOO_BIG] = "too-big",
+};
+
+unsigned fast_outcomes(void)
+{
+	return FAST_OUTCOMES;
+}
+
+const char *fast_outcome_name(unsigned outcome)
+{
+	return outcome_names[outcome];
+}
+
+int fast_get_sums(
+    const struct fast *fast, enum spinat_side side, struct fast_sums *sums)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	struct fast_count *counts =
+	    cpus < 0 ? NULL : calloc((size_t)cpus, sizeof(*counts));
+	int code = 0;
+
+	if (counts == NULL)
+		return cpus < 0 ? cpus : -ENOMEM;
+	for (unsigned o = 0; o < FAST_OUTCOMES && code == 0; o++) {
+		const uint32_t number = FAST_COUNT(side, o);
+
+		sums[o] = (struct fast_sums){0};
+		if (bpf_map_lookup_elem(
+			fast->maps[FAST_MAP_COUNTS], &number, counts) != 0)
+			code = -errno;
+		for (int cpu = 0; cpu < cpus && code == 0; cpu++) {
+			sums[o].packets += counts[cpu].packets;
+			sums[o].bytes += counts[cpu].bytes;
+		}
+	}
+	free(counts);
+	return code;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The fast path: programs in the kernel that translate packets of known flows
+ * with the engine's own tables (docs/fast-path.md).
+ *
+ *     fast_open()                 memory that both can see
+ *     spinat_create_shared()      an engine in it
+ *     fast_load()                 programs that know where everything lies
+ *     fast_attach()               from now on they see packets
+ *     fast_set_epoch()            and may take them
+ */
+#ifndef SPINAT_FAST_FAST_H
+#define SPINAT_FAST_FAST_H
+
+#include "conf/error.h"
+#include "spinat/spinat.h"
+
+struct fast;
+
+/** What sees the packets. */
+enum fast_hook {
+	FAST_TC,
+	FAST_XDP,
+};
+
+/** Makes the tables for an engine of this configuration; their places and sizes
+ * go to `memory`, all but SPINAT_REGION_ENGINE's.  They are there until
+ * fast_close(), which must come after the engine's last use. */
+int fast_open(struct fast **fast, const struct spinat_config *config,
+    struct spinat_memory *memory, struct error *error);
+/** Loads the programs for an engine in that memory, between two interfaces (by
+ * index, inside and outside). */
+int fast_load(struct fast *fast, const struct spinat *engine,
+    const unsigned devices[2], struct error *error);
+/** Lets them see the packets of both interfaces: what leaves first, then what
+ * arrives.  What was attached before a failure is detached. */
+int fast_attach(struct fast *fast, enum fast_hook hook, struct error *error);
+/** No packet is taken any more. */
+void fast_detach(struct fast *fast);
+void fast_close(struct fast *fast);
+
+/** What the rules passed before, they must pass anew. */
+void fast_next_epoch(struct fast *fast);
+
+/** Waits until no program uses what it found before: a grace period.  It takes
+ * milliseconds; any thread may call it. */
+int fast_wait_grace(void);
+
+/** What became of packets (fast/shared.h, enum fast_outcome), of all CPUs. */
+struct fast_sums {
+	uint64_t packets, bytes;
+};
+/** How many outcomes there are, and how each is called: "taken", "no-flow". */
+unsigned fast_outcomes(void);
+const char *fast_outcome_name(unsigned outcome);
+int fast_get_sums(
+    const struct fast *fast, enum spinat_side side, struct fast_sums *sums);
+
+/** A program by its name ("fast_xdp_inside"), for tests; -ENOENT. */
+int fast_program(const struct fast *fast, const char *name);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the programs in the kernel and the daemon both know of the fast path.
+ *
+ * The tables are the engine's own (spinat_create_shared()); here is the rest:
+ * what a program is told when it is loaded, what may change while it runs, and
+ * what it counts.
+ */
+#ifndef SPINAT_FAST_SHARED_H
+#define SPINAT_FAST_SHARED_H
+
+#include "base/hash.h"
+#include "flow/flow.h"
+
+/** What became of a packet that a program saw.  All but TAKEN leave it, as it
+ * came, to the kernel's own way, on which the daemon gets it. */
+enum fast_outcome {
+	FAST_TAKEN,        /* translated and sent on, here */
+	FAST_NOT_IPV4,     /* another ethertype: VLAN, ARP, IPv6 */
+	FAST_MALFORMED,    /* shorter than its headers say */
+	FAST_OPTIONS,      /* an IP header with options */
+	FAST_FRAGMENT,     /* the first of a datagram, or a later one */
+	FAST_TTL,          /* this is its last hop */
+	FAST_PROTOCOL,     /* neither TCP, UDP, ICMP echo nor ESP */
+	FAST_IKE,          /* UDP with our end on port 500 */
+	FAST_TCP_FLAGS,    /* SYN, FIN or RST */
+	FAST_NO_FLOW,      /* in no table */
+	FAST_CLOSED,       /* the engine has to see what comes of this flow */
+	FAST_RULES,        /* the firewall's rules have not passed it yet */
+	FAST_LATE,         /* ESP, not after the highest sequence number */
+	FAST_NO_ROUTE,     /* the routes say no, or another interface */
+	FAST_NO_NEIGHBOUR, /* its next hop's address is not known */
+	FAST_TOO_BIG,      /* for the next interface */
+	FAST_OUTCOMES
+};
+
+/** A direction's, of all packets since the programs were loaded. */
+struct fast_count {
+	uint64_t packets, bytes; /* bytes of IP; of those that are none: 0 */
+};
+
+/** Counts are by side and outcome. */
+#define FAST_COUNTS               (2 * FAST_OUTCOMES)
+#define FAST_COUNT(side, outcome) ((unsigned)(side)*FAST_OUTCOMES + (outcome))
+
+/** Constants of a program, which it is loaded with. */
+struct fast_constants {
+	struct hash_seed seed;
+	struct {
+		uint32_t buckets, number_mask;
+	} index, spis;
+	uint32_t devices[2]; /* interface indexes, by side */
+};
+
+/** What may change while a program runs. */
+struct fast_settings {
+	/** The age of the firewall's rules: 1 to 255.  What they passed in
+	 * another one, they pass anew.  0: nothing is taken. */
+	uint8_t epoch;
+};
+
+/** The high bits of a counter's bytes: in which epoch a packet of this flow and
+ * direction last left the gateway, past all rules. */
+static inline uint8_t fast_passed(const struct flow_counter *counter)
+{
+	return (uint8_t)(counter->passed_bytes >> FLOW_BYTES_BITS);
+}
+
+static inline void fast_set_passed(struct flow_counter *counter, uint8_t epoch)
+{
+	counter->passed_bytes = (counter->passed_bytes & FLOW_BYTES_MASK) |
+	    (uint64_t)epoch << FLOW_BYTES_BITS;
+}
+
+#endif

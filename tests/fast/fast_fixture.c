@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fast_fixture.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
+
+static char reason[256]; /* why there is nothing to test with */
+
+#define DEVICE_INSIDE  "inside0"
+#define DEVICE_OUTSIDE "outside0"
+
+/* ----------------------------------------------------- the namespace */
+
+static const char *const commands[] = {
+    "ip link set lo up",
+    "ip link add " DEVICE_INSIDE " address 02:00:00:00:00:01 type veth peer "
+    "name peer0",
+    "ip link add " DEVICE_OUTSIDE " address 02:00:00:00:00:02 type veth peer "
+    "name peer1",
+    "ip link set peer0 up",
+    "ip link set peer1 up",
+    "ip link set " DEVICE_INSIDE " up",
+    "ip link set " DEVICE_OUTSIDE " up",
+    "ip address add 10.0.0.254/8 dev " DEVICE_INSIDE,
+    "ip address add 203.0.113.1/24 dev " DEVICE_OUTSIDE,
+    "ip route add default via 203.0.113.254",
+    "ip neighbour add 203.0.113.254 lladdr 02:00:00:00:01:01 "
+    "dev " DEVICE_OUTSIDE " nud permanent",
+    "for n in 1 2 3 4 5 6 7 8; do ip neighbour add 10.0.0.$n lladdr "
+    "02:00:00:00:02:0$n dev " DEVICE_INSIDE " nud permanent; done",
+    "echo 1 > /proc/sys/net/ipv4/ip_forward",
+};
+
+int fast_make_namespace(void **state)
+{
+	cpu_set_t first;
+	(void)state;
+
+	/* The programs keep something for each CPU. */
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	assert_int_equal(sched_setaffinity(0, sizeof first, &first), 0);
+	if (unshare(CLONE_NEWNET) != 0) {
+		snprintf(reason, sizeof(reason), "no network namespace: %s",
+		    strerror(errno));
+		return 0;
+	}
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (system(commands[i]) != 0) {
+			snprintf(reason, sizeof(reason), "\"%s\" failed",
+			    commands[i]);
+			return 0;
+		}
+	return 0;
+}
+
+/* --------------------------------------------------------------- a bed */
+
+static void need(int code, const struct error *error)
+{
+	if (code != -EPERM && code != -EACCES && code != -ENOSYS) {
+		if (code != 0)
+			fail_msg("%s", error->text);
+		return;
+	}
+	print_message("skipped: %s\n", error->text);
+	skip();
+}
+
+static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+
+spinat_time fast_now(void)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC_COARSE, &now), 0);
+	return (spinat_time)now.tv_sec * SPINAT_SECOND + now.tv_nsec;
+}
+
+struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook)
+{
+	struct bed *bed;
+	struct error error;
+
+	if (reason[0] != '\0') {
+		print_message("skipped: %s\n", reason);
+		skip();
+	}
+	bed = test_memory(sizeof *bed);
+	bed->hook = hook;
+	bed->devices[SPINAT_INSIDE] = if_nametoindex(DEVICE_INSIDE);
+	bed->devices[SPINAT_OUTSIDE] = if_nametoindex(DEVICE_OUTSIDE);
+	need(fast_open(&bed->fast, config, &bed->memory, &error), &error);
+	assert_int_equal(spinat_region_sizes(config, bed->memory.size), 0);
+	bed->memory.base[SPINAT_REGION_ENGINE] =
+	    test_memory(bed->memory.size[SPINAT_REGION_ENGINE]);
+	bed->nat =
+	    nat_start_in(config, &bed->memory, fast_now() - FAST_HEAD_START);
+	need(fast_load(bed->fast, bed->nat->engine, bed->devices, &error),
+	    &error);
+	need(fast_attach(bed->fast, hook, &error), &error);
+	fast_next_epoch(bed->fast);
+	return bed;
+}
+
+void fast_stop(struct bed *bed)
+{
+	nat_stop(bed->nat);
+	free(bed->memory.base[SPINAT_REGION_ENGINE]);
+	fast_close(bed->fast);
+	free(bed);
+}
+
+/* ------------------------------------------------------------- running */
+
+#define FRAME_ROOM (ETH_HLEN + PACKET_ROOM)
+
+static size_t make_frame(
+    const struct bed *bed, const struct pkt *pkt, unsigned side, uint8_t *frame)
+{
+	(void)bed;
+	memset(frame, 0xee, FRAME_ROOM);
+	memcpy(frame, macs[side], 6);
+	put16(frame + 12, ETH_P_IP);
+	memcpy(frame + ETH_HLEN, pkt->data, pkt->length);
+	return ETH_HLEN + pkt->length;
+}
+
+static const char *program_of(enum fast_hook hook, enum spinat_side side)
+{
+	if (hook == FAST_XDP)
+		return side == SPINAT_INSIDE ? "fast_xdp_inside"
+					     : "fast_xdp_outside";
+	return side == SPINAT_INSIDE ? "fast_tc_inside" : "fast_tc_outside";
+}
+
+/* Runs it on a frame, and gives back what became of that. */
+static uint32_t run(struct bed *bed, const char *name, bool xdp, unsigned side,
+    const uint8_t *frame, size_t length, uint8_t *result, uint32_t segment)
+{
+	struct xdp_md meta = {.data_end = (uint32_t)length,
+	    .ingress_ifindex = bed->devices[side]};
+	struct __sk_buff skb = {.ifindex = bed->devices[side],
+	    .gso_size = segment,
+	    .gso_segs = segment == 0 ? 0 : 2};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame,
+	    .data_size_in = (uint32_t)length, .data_out = result,
+	    .data_size_out = FRAME_ROOM,
+	    .ctx_in = xdp ? (void *)&meta : (void *)&skb,
+	    .ctx_size_in = xdp ? sizeof meta : sizeof skb, .repeat = 1);
+	const int program = fast_program(bed->fast, name);
+
+	assert_true(program >= 0);
+	assert_int_equal(bpf_prog_test_run_opts(program, &options), 0);
+	assert_int_equal(options.data_size_out, length);
+	return options.retval;
+}
+
+/* The next hops that the namespace names. */
+static void assert_next_hop(const uint8_t *frame, enum spinat_side side)
+{
+	static const uint8_t router[6] = {2, 0, 0, 0, 1, 1};
+	uint8_t host[6] = {2, 0, 0, 0, 2, frame[ETH_HLEN + 19]};
+
+	assert_memory_equal(frame, side == SPINAT_INSIDE ? router : host, 6);
+	assert_memory_equal(frame + 6, macs[!side], 6);
+}
+
+void fast_leaves(struct bed *bed, enum spinat_side wire, struct pkt *pkt)
+{
+	uint8_t frame[FRAME_ROOM], result[FRAME_ROOM];
+	const size_t length = make_frame(bed, pkt, wire, frame);
+
+	assert_int_equal(run(bed,
+			     wire == SPINAT_INSIDE ? "fast_note_inside"
+						   : "fast_note_outside",
+			     false, wire, frame, length, result, 0),
+	    UINT32_MAX);
+	assert_memory_equal(result, frame, length);
+}
+
+static enum answer run_large(
+    struct bed *bed, enum spinat_side side, struct pkt *pkt, uint32_t segment)
+{
+	const bool xdp = bed->hook == FAST_XDP;
+	uint8_t frame[FRAME_ROOM], result[FRAME_ROOM];
+	const size_t length = make_frame(bed, pkt, side, frame);
+	const uint32_t code = run(bed, program_of(bed->hook, side), xdp, side,
+	    frame, length, result, segment);
+
+	if (code == (xdp ? (uint32_t)XDP_PASS : UINT32_MAX)) {
+		assert_memory_equal(result, frame, length);
+		return LEFT;
+	}
+	assert_int_equal(
+	    code, xdp ? (uint32_t)XDP_REDIRECT : (uint32_t)TC_ACT_REDIRECT);
+	assert_next_hop(result, side);
+	memcpy(pkt->data, result + ETH_HLEN, pkt->length);
+	return TAKEN;
+}
+
+enum answer fast_run_alone(
+    struct bed *bed, enum spinat_side side, struct pkt *pkt)
+{
+	return run_large(bed, side, pkt, 0);
+}
+
+enum answer fast_run_large(
+    struct bed *bed, enum spinat_side side, struct pkt *pkt, uint32_t segment)
+{
+	const enum answer answer = run_large(bed, side, pkt, segment);
+
+	if (answer == TAKEN && bed->hook == FAST_TC)
+		fast_leaves(bed, (enum spinat_side) !side, pkt);
+	return answer;
+}
+
+enum answer fast_run(struct bed *bed, enum spinat_side side, struct pkt *pkt)
+{
+	return fast_run_large(bed, side, pkt, 0);
+}
+
+bool fast_cross(struct bed *bed, enum spinat_side side, struct pkt *pkt,
+    enum answer *answer)
+{
+	*answer = fast_run(bed, side, pkt);
+	if (*answer == TAKEN)
+		return true;
+	if (nat_send(bed->nat, side, pkt) != SPINAT_TRANSLATED)
+		return false;
+	fast_leaves(bed, (enum spinat_side)pkt->to, pkt);
+	return true;
+}
+
+uint64_t fast_count_of(
+    const struct bed *bed, enum spinat_side side, enum fast_outcome outcome)
+{
+	struct fast_sums sums[FAST_OUTCOMES];
+
+	assert_int_equal(fast_get_sums(bed->fast, side, sums), 0);
+	return sums[outcome].packets;
+}

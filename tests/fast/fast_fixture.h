@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The programs of the fast path, run by the kernel on packets of ours
+ * (BPF_PROG_RUN), beside the engine whose tables they use.
+ *
+ * A network namespace of the test's own has an inside and an outside
+ * interface, the routes of a gateway between them, and neighbours that are
+ * known: no packet ever leaves.
+ */
+#ifndef SPINAT_TESTS_FAST_FIXTURE_H
+#define SPINAT_TESTS_FAST_FIXTURE_H
+
+#include "fast/fast.h"
+#include "fast/shared.h"
+#include "tests/unit/nat_fixture.h"
+
+struct bed {
+	struct fast *fast;
+	enum fast_hook hook;
+	struct nat *nat; /* the engine whose tables the programs use */
+	struct spinat_memory memory;
+	unsigned devices[2];
+	uint8_t mac[2][6], next_mac[2][6]; /* by side */
+};
+
+/** Makes the namespace; a cmocka group set-up.  Where that is not allowed, or
+ * there is no BPF, fast_start() skips its test with the reason. */
+int fast_make_namespace(void **state);
+
+/** The clock that the programs stamp with.  The engine's is behind it at the
+ * start, so that a test may let time pass. */
+spinat_time fast_now(void);
+#define FAST_HEAD_START (1000 * SPINAT_SECOND)
+/** An engine and its programs, attached, at the first epoch. */
+struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook);
+void fast_stop(struct bed *bed);
+
+/** What the program for what arrives from a side makes of a packet. */
+enum answer {
+	LEFT,  /* to the kernel; nothing of it was changed */
+	TAKEN, /* it is translated, one hop older, and would leave */
+};
+enum answer fast_run(struct bed *bed, enum spinat_side side, struct pkt *pkt);
+/** ... and it is not seen leaving. */
+enum answer fast_run_alone(
+    struct bed *bed, enum spinat_side side, struct pkt *pkt);
+/** ... at tc, of a large packet: `segment` as in struct __sk_buff's gso_size.
+ */
+enum answer fast_run_large(
+    struct bed *bed, enum spinat_side side, struct pkt *pkt, uint32_t segment);
+
+/** The program for what leaves sees a packet on the wire of a side. */
+void fast_leaves(struct bed *bed, enum spinat_side wire, struct pkt *pkt);
+
+/** The whole way of a packet: taken, or by the engine and past the rules.
+ * False: the engine did not translate it. */
+bool fast_cross(struct bed *bed, enum spinat_side side, struct pkt *pkt,
+    enum answer *answer);
+
+/** How often there was this outcome. */
+uint64_t fast_count_of(
+    const struct bed *bed, enum spinat_side side, enum fast_outcome outcome);
+
+#endif

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the programs take, what they leave, and why: packet by packet, at XDP
+ * and at tc.
+ */
+#include "fast_fixture.h"
+#include "flow/index.h"
+#include "flow/key.h"
+#include "tests/unit/clients_fixture.h"
+
+/* Every test is run once for each hook. */
+static enum fast_hook hook;
+
+static struct bed *start_fast(void)
+{
+	struct spinat_config config;
+
+	nat_config(&config);
+	return fast_start(&config, hook);
+}
+
+/* What the engine alone would make of it, one hop older. */
+static void age(struct pkt *pkt)
+{
+	pkt->data[8]--;
+	fix_sums(pkt);
+}
+
+static void udp_out(struct pkt *pkt)
+{
+	make_udp(pkt, INSIDE1, 4000, REMOTE1, 53, "query", 5);
+}
+
+/* A UDP flow that the rules passed both ways; its public port. */
+static uint16_t open_udp(struct bed *bed)
+{
+	enum answer answer;
+	uint16_t port;
+	struct pkt pkt;
+
+	udp_out(&pkt);
+	assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
+	assert_int_equal(answer, LEFT);
+	port = source_port(&pkt);
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, port, "answer", 6);
+	assert_true(fast_cross(bed, SPINAT_OUTSIDE, &pkt, &answer));
+	assert_int_equal(answer, LEFT);
+	return port;
+}
+
+static void assert_left(struct bed *bed, enum spinat_side side, struct pkt *pkt,
+    enum fast_outcome outcome)
+{
+	const uint64_t before = fast_count_of(bed, side, outcome);
+
+	assert_int_equal(fast_run(bed, side, pkt), LEFT);
+	if (fast_count_of(bed, side, outcome) != before + 1)
+		fail_msg("it was not \"%s\"", fast_outcome_name(outcome));
+}
+
+/* Taken, and exactly as the engine translates it. */
+static void assert_taken(
+    struct bed *bed, enum spinat_side side, struct pkt *pkt)
+{
+	const uint64_t before = fast_count_of(bed, side, FAST_TAKEN);
+	struct pkt same = *pkt;
+
+	assert_int_equal(fast_run(bed, side, pkt), TAKEN);
+	assert_int_equal(fast_count_of(bed, side, FAST_TAKEN), before + 1);
+	nat_cross(bed->nat, side, &same);
+	if (same.data[9] == PROTO_UDP && get16(same.data + 26) == 0) {
+		same.data[8]--;
+		put16(same.data + 10, 0);
+		put16(same.data + 10, get16(pkt->data + 10));
+	} else {
+		age(&same);
+	}
+	assert_memory_equal(pkt->data, same.data, same.length);
+	assert_true(sums_are_right(pkt->data, pkt->length, 0));
+}
+
+static void test_udp(void **state)
+{
+	struct bed *bed = start_fast();
+	const uint16_t port = open_udp(bed);
+	struct pkt pkt;
+	(void)state;
+
+	udp_out(&pkt);
+	assert_taken(bed, SPINAT_INSIDE, &pkt);
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, port, "answer", 6);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	/* No checksum stays none. */
+	udp_out(&pkt);
+	put16(pkt.data + 26, 0);
+	assert_taken(bed, SPINAT_INSIDE, &pkt);
+	assert_int_equal(get16(pkt.data + 26), 0);
+	/* Others are not theirs. */
+	make_udp(&pkt, INSIDE1, 4001, REMOTE1, 53, "", 0);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_NO_FLOW);
+	make_udp(&pkt, INSIDE2, 4000, REMOTE1, 53, "", 0);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_NO_FLOW);
+	make_udp(&pkt, REMOTE2, 53, PUBLIC, port, "", 0);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_NO_FLOW);
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, (uint16_t)(port + 1), "", 0);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_NO_FLOW);
+	fast_stop(bed);
+}
+
+/* A flow's packets are taken after one of that direction left, past all
+ * rules; and again after one, when the rules may have changed. */
+static void test_rules_come_first(void **state)
+{
+	struct bed *bed = start_fast();
+	struct pkt pkt, translated;
+	uint16_t port;
+	(void)state;
+
+	udp_out(&pkt);
+	nat_cross(bed->nat, SPINAT_INSIDE, &pkt);
+	port = source_port(&pkt);
+	translated = pkt;
+	udp_out(&pkt);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_RULES);
+	fast_leaves(bed, SPINAT_OUTSIDE, &translated);
+	udp_out(&pkt);
+	assert_taken(bed, SPINAT_INSIDE, &pkt);
+	/* The other direction has not passed anything. */
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, port, "answer", 6);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_CLOSED);
+	nat_cross(bed->nat, SPINAT_OUTSIDE, &pkt);
+	translated = pkt;
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, port, "answer", 6);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_RULES);
+	fast_leaves(bed, SPINAT_INSIDE, &translated);
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, port, "answer", 6);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	fast_next_epoch(bed->fast);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_RULES);
+	assert_int_equal(open_udp(bed), port);
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	fast_stop(bed);
+}
+
+static void tcp_out(struct pkt *pkt, uint8_t flags)
+{
+	make_tcp(pkt, INSIDE1, 4000, REMOTE1, 80, flags, "data", 4);
+}
+
+static void test_tcp(void **state)
+{
+	struct bed *bed = start_fast();
+	enum answer answer;
+	struct pkt pkt;
+	uint16_t port;
+	(void)state;
+
+	tcp_out(&pkt, SYN);
+	assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
+	port = source_port(&pkt);
+	tcp_out(&pkt, ACK);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_CLOSED);
+	make_tcp(&pkt, REMOTE1, 80, PUBLIC, port, SYN | ACK, "", 0);
+	assert_true(fast_cross(bed, SPINAT_OUTSIDE, &pkt, &answer));
+	tcp_out(&pkt, ACK);
+	assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
+	make_tcp(&pkt, REMOTE1, 80, PUBLIC, port, ACK, "page", 4);
+	assert_true(fast_cross(bed, SPINAT_OUTSIDE, &pkt, &answer));
+	assert_int_equal(answer, LEFT);
+
+	assert_taken(bed, SPINAT_INSIDE, (tcp_out(&pkt, ACK), &pkt));
+	assert_taken(bed, SPINAT_INSIDE, (tcp_out(&pkt, ACK | PSH), &pkt));
+	make_tcp(&pkt, REMOTE1, 80, PUBLIC, port, ACK, "page", 4);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	for (unsigned flags = 1; flags < 8; flags++) {
+		tcp_out(&pkt, (uint8_t)(ACK | flags));
+		assert_left(bed, SPINAT_INSIDE, &pkt, FAST_TCP_FLAGS);
+	}
+	/* One that was reset is the engine's, until data restores it. */
+	make_tcp(&pkt, REMOTE1, 80, PUBLIC, port, RST, "", 0);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_TCP_FLAGS);
+	nat_cross(bed->nat, SPINAT_OUTSIDE, &pkt);
+	assert_left(
+	    bed, SPINAT_INSIDE, (tcp_out(&pkt, ACK), &pkt), FAST_CLOSED);
+	nat_cross(bed->nat, SPINAT_INSIDE, &pkt);
+	assert_taken(bed, SPINAT_INSIDE, (tcp_out(&pkt, ACK), &pkt));
+	fast_stop(bed);
+}
+
+static void test_echo(void **state)
+{
+	struct bed *bed = start_fast();
+	enum answer answer;
+	struct pkt pkt;
+	uint16_t id;
+	(void)state;
+
+	make_echo(&pkt, 8, INSIDE1, REMOTE1, 77, 1);
+	assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
+	id = echo_id(&pkt);
+	make_echo(&pkt, 0, REMOTE1, PUBLIC, id, 1);
+	assert_true(fast_cross(bed, SPINAT_OUTSIDE, &pkt, &answer));
+	make_echo(&pkt, 8, INSIDE1, REMOTE1, 77, 2);
+	assert_taken(bed, SPINAT_INSIDE, &pkt);
+	make_echo(&pkt, 0, REMOTE1, PUBLIC, id, 2);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	/* Errors, and other queries. */
+	udp_out(&pkt);
+	make_icmp_error(&pkt, 3, 4, REMOTE1, PUBLIC, 1300, pkt.data, 28);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_PROTOCOL);
+	make_echo(&pkt, 13, INSIDE1, REMOTE1, 77, 2);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_PROTOCOL);
+	fast_stop(bed);
+}
+
+/* An outbound and an inbound SPI of a tunnel that is certain. */
+static void test_esp(void **state)
+{
+	struct bed *bed = start_fast();
+	enum answer answer;
+	struct pkt pkt;
+	(void)state;
+
+	bring_up(bed->nat, 2);
+	make_esp(&pkt, INSIDE1, REMOTE1, ~0x1001u, 1000);
+	assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 1000);
+	assert_true(fast_cross(bed, SPINAT_OUTSIDE, &pkt, &answer));
+	for (uint32_t sequence = 1001; sequence < 1004; sequence++) {
+		make_esp(&pkt, INSIDE1, REMOTE1, ~0x1001u, sequence);
+		assert_taken(bed, SPINAT_INSIDE, &pkt);
+		make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, sequence);
+		assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+		assert_int_equal(flow_of(bed->nat, 0x1001).sequence, sequence);
+	}
+	/* A gap is none of our business; what comes late, or twice, may be
+	 * another SA's. */
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 2000);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 2000);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_LATE);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 1999);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_LATE);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 1);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_LATE);
+	assert_int_equal(flow_of(bed->nat, 0x1001).sequence, 2000);
+	/* The other client's is not passed by any rule yet; nobody's is not
+	 * known; and of what is in doubt the engine sees everything. */
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1002, 1000);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_RULES);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x2000, 1);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_NO_FLOW);
+	exchange(bed->nat, B, CHILD, 2);
+	esp_in(bed->nat, 0x2000, 1);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x2000, 2);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_CLOSED);
+	make_esp(&pkt, INSIDE1, REMOTE1, ~0x1001u, 2000);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_CLOSED);
+	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 2001);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	fast_stop(bed);
+}
+
+/* However full the buckets, and in whichever of its two a flow is. */
+static void test_many(void **state)
+{
+	struct bed *bed = start_fast();
+	enum answer answer;
+	struct pkt pkt;
+	(void)state;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		make_udp(
+		    &pkt, INSIDE1, (uint16_t)(1000 + i), REMOTE1, 53, "", 0);
+		assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
+		if (i % 100 == 0)
+			nat_forget(bed->nat);
+	}
+	assert_int_equal(nat_stats(bed->nat).flows, 1000);
+	for (unsigned i = 0; i < 1000; i++) {
+		make_udp(
+		    &pkt, INSIDE1, (uint16_t)(1000 + i), REMOTE1, 53, "", 0);
+		assert_taken(bed, SPINAT_INSIDE, &pkt);
+	}
+	fast_stop(bed);
+}
+
+/* Which bucket and tag the UDP flow from a port of INSIDE1's has. */
+static uint64_t place_of(const struct nat *nat, uint16_t port)
+{
+	struct spinat_layout layout;
+	struct hash_seed seed;
+	struct key key = {.protocol = PROTO_UDP,
+	    .local = wire32(INSIDE1),
+	    .remote = wire32(REMOTE1),
+	    .ids.port = {be16_from_host(port), be16_from_host(53)}};
+	struct index index = {0};
+	uint64_t hash;
+
+	spinat_get_layout(nat->engine, &layout);
+	seed.add = layout.hash_add;
+	memcpy(seed.times, layout.hash_times, sizeof seed.times);
+	seed.finish = layout.hash_finish;
+	index.buckets = layout.index.buckets;
+	index.number_mask = layout.index.number_mask;
+	hash = key_hash(&seed, &key);
+	return (uint64_t)index_bucket(&index, hash) << 32 |
+	    index_tag(&index, hash);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const uint64_t *one = a, *other = b;
+
+	return one[0] < other[0] ? -1 : one[0] > other[0];
+}
+
+/* Two flows of one bucket whose tags are alike: the record decides. */
+static void test_alike(void **state)
+{
+	static uint64_t places[60000][2];
+	struct bed *bed = start_fast();
+	unsigned pairs = 0;
+	(void)state;
+
+	for (unsigned i = 0; i < COUNT_OF(places); i++) {
+		places[i][1] = 1000 + i;
+		places[i][0] = place_of(bed->nat, (uint16_t)places[i][1]);
+	}
+	qsort(places, COUNT_OF(places), sizeof *places, compare_places);
+	for (unsigned i = 1; i < COUNT_OF(places); i++) {
+		if (places[i][0] != places[i - 1][0])
+			continue;
+		pairs++;
+		for (unsigned n = 0; n < 4; n++) {
+			enum answer answer;
+			struct pkt pkt;
+
+			make_udp(&pkt, INSIDE1, (uint16_t)places[i - n % 2][1],
+			    REMOTE1, 53, "", 0);
+			if (n >= 2)
+				assert_taken(bed, SPINAT_INSIDE, &pkt);
+			else
+				assert_true(fast_cross(
+				    bed, SPINAT_INSIDE, &pkt, &answer));
+		}
+	}
+	assert_int_not_equal(pairs, 0);
+	fast_stop(bed);
+}
+
+/* A UDP checksum of zero would say that there is none (RFC 768). */
+static void test_zero_checksum(void **state)
+{
+	struct bed *bed = start_fast();
+	unsigned zeros = 0;
+	struct pkt pkt;
+	(void)state;
+
+	open_udp(bed);
+	for (uint32_t i = 0; i < 65536 && zeros == 0; i++) {
+		uint8_t data[2];
+
+		put16(data, i);
+		make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 2);
+		assert_taken(bed, SPINAT_INSIDE, &pkt);
+		zeros += get16(pkt.data + 26) == 0xffff;
+	}
+	assert_int_equal(zeros, 1);
+	fast_stop(bed);
+}
+
+/* What only the kernel or the engine can do with it. */
+static void test_left_alone(void **state)
+{
+	struct bed *bed = start_fast();
+	struct pkt pkt, parts[4];
+	const uint16_t port = open_udp(bed);
+	(void)state;
+
+	udp_out(&pkt);
+	pkt.data[8] = 1;
+	fix_sums(&pkt);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_TTL);
+	pkt.data[8] = 2;
+	fix_sums(&pkt);
+	assert_taken(bed, SPINAT_INSIDE, &pkt);
+
+	make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, "0123456789abcdef", 16);
+	assert_int_equal(make_fragments(&pkt, 16, parts, COUNT_OF(parts)), 2);
+	assert_left(bed, SPINAT_INSIDE, &parts[0], FAST_FRAGMENT);
+	assert_left(bed, SPINAT_INSIDE, &parts[1], FAST_FRAGMENT);
+
+	udp_out(&pkt);
+	memmove(pkt.data + 24, pkt.data + 20, pkt.length - 20);
+	memset(pkt.data + 20, 1, 4); /* four no-operations */
+	pkt.data[0] = 0x46;
+	pkt.length += 4;
+	put16(pkt.data + 2, pkt.length);
+	fix_sums(&pkt);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_OPTIONS);
+
+	udp_out(&pkt); /* longer than it is */
+	put16(pkt.data + 2, pkt.length + 1);
+	fix_sums(&pkt);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_MALFORMED);
+	make_udp(&pkt, INSIDE1, 500, REMOTE1, 500, "12345678", 8);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_IKE);
+	make_udp(&pkt, REMOTE1, 4500, PUBLIC, 500, "12345678", 8);
+	assert_left(bed, SPINAT_OUTSIDE, &pkt, FAST_IKE);
+	make_ip(&pkt, PROTO_GRE, INSIDE1, REMOTE1, "12345678", 8);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_PROTOCOL);
+
+	/* No next hop; another interface; nobody to forward to. */
+	assert_int_equal(
+	    system("ip neighbour del 203.0.113.254 dev outside0"), 0);
+	assert_left(
+	    bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_NO_NEIGHBOUR);
+	assert_int_equal(system("ip neighbour add 203.0.113.254 lladdr "
+				"02:00:00:00:01:01 dev outside0 nud permanent"),
+	    0);
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	assert_int_equal(system("ip route add 198.51.100.1 via 10.0.0.1"), 0);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_NO_ROUTE);
+	assert_int_equal(system("ip route del 198.51.100.1 via 10.0.0.1"), 0);
+	assert_int_equal(system("ip route add blackhole 198.51.100.1"), 0);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_NO_ROUTE);
+	assert_int_equal(system("ip route del blackhole 198.51.100.1"), 0);
+	make_udp(&pkt, REMOTE1, 53, PUBLIC, port, "answer", 6);
+	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
+	fast_stop(bed);
+}
+
+/* Larger than the next interface's: the kernel says so to the sender. */
+static void test_too_big(void **state)
+{
+	struct bed *bed = start_fast();
+	static char data[1400];
+	struct pkt pkt;
+	(void)state;
+
+	open_udp(bed);
+	assert_int_equal(system("ip link set outside0 mtu 1280"), 0);
+	make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 1252);
+	assert_taken(bed, SPINAT_INSIDE, &pkt);
+	make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 1253);
+	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_TOO_BIG);
+	/* A large one at tc is cut into small ones as it leaves. */
+	if (hook == FAST_TC) {
+		make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 1400);
+		assert_int_equal(
+		    fast_run_large(bed, SPINAT_INSIDE, &pkt, 1252), TAKEN);
+		make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 1400);
+		assert_int_equal(
+		    fast_run_large(bed, SPINAT_INSIDE, &pkt, 1253), LEFT);
+	}
+	assert_int_equal(system("ip link set outside0 mtu 1500"), 0);
+	fast_stop(bed);
+}
+
+/* An epoch that wraps never is zero, which is none. */
+static void test_epochs_wrap(void **state)
+{
+	struct bed *bed = start_fast();
+	struct pkt pkt;
+	(void)state;
+
+	for (int i = 0; i < 600; i++) {
+		open_udp(bed);
+		assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+		fast_next_epoch(bed->fast);
+	}
+	fast_stop(bed);
+}
+
+static int at_xdp(void **state)
+{
+	(void)state;
+	hook = FAST_XDP;
+	return 0;
+}
+
+static int at_tc(void **state)
+{
+	(void)state;
+	hook = FAST_TC;
+	return 0;
+}
+
+#define BOTH(test)                                                             \
+	{#test " at XDP", test, at_xdp, NULL, NULL},                           \
+	{                                                                      \
+#test " at tc", test, at_tc, NULL, NULL                        \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    BOTH(test_udp),
+	    BOTH(test_rules_come_first),
+	    BOTH(test_tcp),
+	    BOTH(test_echo),
+	    BOTH(test_esp),
+	    BOTH(test_many),
+	    BOTH(test_alike),
+	    BOTH(test_zero_checksum),
+	    BOTH(test_left_alone),
+	    BOTH(test_too_big),
+	    BOTH(test_epochs_wrap),
+	};
+
+	return cmocka_run_group_tests(tests, fast_make_namespace, NULL);
+}

@@ -6,17 +6,47 @@ uint64_t cookie_of(uint32_t inside)
 	return 0x1000000000000000 + inside;
 }
 
-struct ike protected_of(
-    uint32_t inside, uint8_t exchange, uint8_t flags, uint32_t message_id)
+uint64_t reach_of(uint32_t host)
 {
-	return (struct ike){.initiator = cookie_of(inside),
-	    .responder = cookie_of(inside) + 0x1000,
+	return host == PUBLIC ? GATEWAY : HOST(host);
+}
+
+struct ike message(
+    uint64_t cookie, uint8_t exchange, uint8_t flags, uint32_t message_id)
+{
+	const bool is_initial = exchange == INIT;
+	const bool is_first = is_initial && flags == INITIATOR;
+
+	return (struct ike){.initiator = cookie,
+	    .responder = is_first ? 0 : cookie + 0x1000,
 	    .version = 2,
 	    .exchange = exchange,
 	    .flags = flags,
-	    .next_payload = 46,
+	    .next_payload = is_initial ? 33 : 46,
 	    .message_id = message_id,
 	    .padding = 100};
+}
+
+struct ike protected_of(
+    uint32_t inside, uint8_t exchange, uint8_t flags, uint32_t message_id)
+{
+	return message(cookie_of(inside), exchange, flags, message_id);
+}
+
+struct ike initial(uint64_t cookie)
+{
+	return message(cookie, INIT, INITIATOR, 0);
+}
+
+void send_out(struct nat *nat, uint32_t host, struct pkt *pkt)
+{
+	if (host != PUBLIC && host != PUBLIC2) {
+		nat_cross(nat, SPINAT_INSIDE, pkt);
+		return;
+	}
+	pkt->flags |= SPINAT_PACKET_OWN;
+	nat_expect(
+	    nat, SPINAT_INSIDE, pkt, SPINAT_PASSED, SPINAT_REASON_OWN_TRAFFIC);
 }
 
 void ike_out(struct nat *nat, uint32_t inside, struct ike ike)
@@ -24,7 +54,7 @@ void ike_out(struct nat *nat, uint32_t inside, struct ike ike)
 	struct pkt pkt;
 
 	make_ike(&pkt, inside, REMOTE1, &ike);
-	nat_cross(nat, SPINAT_INSIDE, &pkt);
+	send_out(nat, inside, &pkt);
 }
 
 uint64_t ike_in(struct nat *nat, struct ike ike)
@@ -38,21 +68,13 @@ uint64_t ike_in(struct nat *nat, struct ike ike)
 void exchange(
     struct nat *nat, uint32_t inside, uint8_t kind, uint32_t message_id)
 {
-	ike_out(nat, inside, protected_of(inside, kind, INITIATOR, message_id));
+	const uint64_t cookie = cookie_of(inside);
+
+	ike_out(nat, inside, message(cookie, kind, INITIATOR, message_id));
 	nat_wait(nat, 0.01);
 	assert_int_equal(
-	    ike_in(nat, protected_of(inside, kind, RESPONSE, message_id)),
-	    HOST(inside));
-}
-
-struct ike initial(uint64_t cookie)
-{
-	return (struct ike){.initiator = cookie,
-	    .version = 2,
-	    .exchange = 34,
-	    .flags = INITIATOR,
-	    .next_payload = 33,
-	    .padding = 100};
+	    ike_in(nat, message(cookie, kind, RESPONSE, message_id)),
+	    reach_of(inside));
 }
 
 struct ike rekeyed(uint8_t flags)
@@ -72,12 +94,7 @@ uint32_t only_host(uint64_t hosts)
 
 void establish(struct nat *nat, uint32_t inside)
 {
-	struct ike ike = initial(cookie_of(inside));
-
-	ike_out(nat, inside, ike);
-	ike.responder = cookie_of(inside) + 0x1000;
-	ike.flags = RESPONSE;
-	assert_int_equal(ike_in(nat, ike), HOST(inside));
+	exchange(nat, inside, INIT, 0);
 	exchange(nat, inside, AUTH, 1);
 }
 
@@ -103,19 +120,25 @@ void esp_out(struct nat *nat, uint32_t inside, uint32_t spi, uint32_t sequence)
 	struct pkt pkt;
 
 	make_esp(&pkt, inside, REMOTE1, spi, sequence);
-	nat_cross(nat, SPINAT_INSIDE, &pkt);
+	send_out(nat, inside, &pkt);
 }
 
-struct spinat_flow_info flow_of(const struct nat *nat, uint32_t spi)
+struct spinat_flow_info flow_of_kind(
+    const struct nat *nat, enum spinat_flow_kind kind, uint32_t spi)
 {
 	struct spinat_flow_info info;
 	uint32_t cursor = 0;
 
 	while (
 	    spinat_next_flow(nat->engine, &cursor, &info) == SPINAT_WALK_FOUND)
-		if (info.kind == SPINAT_FLOW_ESP_IN && host32(info.spi) == spi)
+		if (info.kind == kind && host32(info.spi) == spi)
 			return info;
-	return (struct spinat_flow_info){.state = "gone"};
+	return (struct spinat_flow_info){.state = "gone", .why = ""};
+}
+
+struct spinat_flow_info flow_of(const struct nat *nat, uint32_t spi)
+{
+	return flow_of_kind(nat, SPINAT_FLOW_ESP_IN, spi);
 }
 
 void assert_state(
@@ -132,7 +155,7 @@ void converse(struct nat *nat, uint32_t owner, uint32_t spi, uint32_t *sequence)
 	uint64_t random = spi;
 
 	for (unsigned i = 0; i < 60; i++) {
-		assert_true(esp_in(nat, spi, ++*sequence) & HOST(owner));
+		assert_true(esp_in(nat, spi, ++*sequence) & reach_of(owner));
 		nat_wait(nat, 0.002);
 		esp_out(nat, owner, ~spi, *sequence);
 		nat_wait(nat, 0.02 + 0.001 * test_below(&random, 700));
@@ -142,15 +165,21 @@ void converse(struct nat *nat, uint32_t owner, uint32_t spi, uint32_t *sequence)
 	fail_msg("%x is %s after 60 answers", spi, flow_of(nat, spi).state);
 }
 
+/* A tunnel in use. */
+static void start_tunnel(struct nat *nat, uint32_t host, uint32_t spi)
+{
+	uint32_t sequence = 0;
+
+	establish(nat, host);
+	converse(nat, host, spi, &sequence);
+	assert_state(nat, spi, "confirmed", host);
+	nat_wait(nat, 10);
+}
+
 void bring_up(struct nat *nat, unsigned clients)
 {
-	for (uint32_t n = 1; n <= clients; n++) {
-		uint32_t sequence = 0;
-		establish(nat, IP(10, 0, 0, n));
-		converse(nat, IP(10, 0, 0, n), 0x1000 + n, &sequence);
-		assert_state(nat, 0x1000 + n, "confirmed", IP(10, 0, 0, n));
-		nat_wait(nat, 10);
-	}
+	for (uint32_t n = 1; n <= clients; n++)
+		start_tunnel(nat, IP(10, 0, 0, n), 0x1000 + n);
 	nat_wait(nat, 100);
 	nat_forget(nat);
 }
@@ -159,6 +188,15 @@ struct nat *start(unsigned clients)
 {
 	struct nat *nat = nat_start_default();
 
+	bring_up(nat, clients);
+	return nat;
+}
+
+struct nat *start_with_gateway(unsigned clients)
+{
+	struct nat *nat = nat_start_default();
+
+	start_tunnel(nat, PUBLIC, 0x1000);
 	bring_up(nat, clients);
 	return nat;
 }

@@ -2,7 +2,7 @@
 """Why an SPI is whose it is: in the events of replay, and by spinat explain.
 
 `spinat explain` is asked with a made-up spinatd behind the socket, which answers what the test wants; that
-spinatd answers so is the matter of tests/unit/test_control.c and tests/netns.
+spinatd answers so is the matter of tests/unit/test_answer.c and tests/netns.
 """
 
 import json

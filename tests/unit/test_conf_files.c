@@ -8,18 +8,27 @@
 
 #include "cmd/cmd.h"
 
-static void test_file(void **state)
+#define FILE_NAME "/tmp/test_conf.XXXXXX"
+
+/* A file of this text; its name goes in place of FILE_NAME. */
+static void make_file(char *path, const char *text)
 {
-	char path[] = "/tmp/test_conf.XXXXXX", expected[128];
-	struct error error;
-	struct conf conf;
 	int file = mkstemp(path);
 
-	(void)state;
 	assert_true(file >= 0);
 	close(file);
+	write_file(path, text);
+}
+
+static void test_file(void **state)
+{
+	char path[] = FILE_NAME, expected[128];
+	struct error error;
+	struct conf conf;
+
+	(void)state;
+	make_file(path, "interface eth0\nlog yes");
 	conf_init(&conf);
-	write_file(path, "interface eth0\nlog yes");
 	assert_int_equal(conf_read_file(&conf, path, &error), 0);
 	assert_true(conf.log);
 	write_file(path, "log no\nlog what\n");
@@ -35,32 +44,35 @@ static void test_file(void **state)
 	conf_free(&conf);
 }
 
-static void test_diagnose_says_all(void **state)
+/* What is said of a file with so many faults. */
+static struct heard diagnose(const char *path, unsigned faults)
 {
-	char path[] = "/tmp/test_conf.XXXXXX", expected[128];
 	struct heard heard = {0, 0, ""};
 	struct conf conf;
-	int file = mkstemp(path);
+
+	conf_init(&conf);
+	assert_int_equal(conf_diagnose_file(&conf, path, hear, &heard), faults);
+	assert_int_equal(heard.faults, faults);
+	conf_free(&conf);
+	return heard;
+}
+
+static void test_diagnose_says_all(void **state)
+{
+	char path[] = FILE_NAME, expected[128];
+	struct heard heard;
 
 	(void)state;
-	assert_true(file >= 0);
-	close(file);
-	write_file(path, "log what\nverbose\nmode x\nqueue y\n");
-	conf_init(&conf);
-	assert_int_equal(conf_diagnose_file(&conf, path, hear, &heard), 3);
-	assert_int_equal(heard.faults, 3);
+	make_file(path, "log what\nverbose\nmode x\nqueue y\n");
+	heard = diagnose(path, 3);
 	sprintf(expected, "%s:4:7: *", path);
 	assert_message(heard.last, expected);
-	conf_free(&conf);
 
 	write_file(path, "alias_address 192.168.1.1\ntimeout_udp 20\n");
-	heard = (struct heard){0, 0, ""};
-	conf_init(&conf);
-	assert_int_equal(conf_diagnose_file(&conf, path, hear, &heard), 0);
+	heard = diagnose(path, 0);
 	assert_int_equal(heard.warnings, 2);
 	sprintf(expected, "%s:2:1: timeout_udp is under 120 seconds: *", path);
 	assert_message(heard.last, expected);
-	conf_free(&conf);
 	unlink(path);
 }
 
@@ -82,15 +94,12 @@ static void test_arguments(void **state)
 	bool help = false, detach = false;
 	const struct conf_flag flags[] = {
 	    {"help", 'h', &help}, {"detach", 0, &detach}, {NULL, 0, NULL}};
-	char path[] = "/tmp/test_conf.XXXXXX";
+	char path[] = FILE_NAME;
 	struct error error;
 	struct conf conf;
-	int file = mkstemp(path);
 
 	(void)state;
-	assert_true(file >= 0);
-	close(file);
-	write_file(path, "interface eth9\nqueue 9\n");
+	make_file(path, "interface eth9\nqueue 9\n");
 	conf_init(&conf);
 	assert_int_equal(
 	    PARSE(&conf, &error, flags, "-queue", "3", "-f", path, "-n", "eth1",
@@ -175,13 +184,10 @@ static int check_quietly(char *option, char *path)
 
 static void test_command_exit_codes(void **state)
 {
-	char path[] = "/tmp/test_conf.XXXXXX";
-	int file = mkstemp(path);
+	char path[] = FILE_NAME;
 
 	(void)state;
-	assert_true(file >= 0);
-	close(file);
-	write_file(path, "interface eth0\n");
+	make_file(path, "interface eth0\n");
 	assert_int_equal(check_quietly("-f", path), 0);
 	assert_int_equal(check_quietly("-h", NULL), 0);
 	write_file(path, "interface eth0\nmode x\n");

@@ -153,6 +153,13 @@ void want_all_reached(struct world *world)
 	want_no_leak(world);
 }
 
+void want_all_well(struct world *world, uint32_t answered)
+{
+	want_all_up(world);
+	want_all_reached(world);
+	want_pings_answered(world, answered);
+}
+
 void want_all_reached_since(struct world *world, const struct totals *before)
 {
 	const struct totals now = oracle_totals(world);

@@ -59,6 +59,8 @@ void want_no_leak(struct world *world);
 void want_all_up(struct world *world);
 /** Of every ping at least so many were answered. */
 void want_pings_answered(struct world *world, uint32_t at_least);
+/** All three: it is up, nothing was lost, so many pings were answered. */
+void want_all_well(struct world *world, uint32_t answered);
 /** Deliveries to anybody per inbound packet. */
 double deliveries_per_packet(const struct world *world);
 

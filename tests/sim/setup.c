@@ -9,9 +9,7 @@ static void ping_all(
 	add_pings(world, SEC, pings);
 	start_all(world, within);
 	world_run(world, span);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, pings);
+	want_all_well(world, pings);
 }
 
 static void one_client(struct world *world)
@@ -28,9 +26,7 @@ static void one_client_lossy(struct world *world)
 	add_pings(world, SEC, 60);
 	start_all(world, SEC);
 	world_run(world, 120 * SEC);
-	want_all_up(world);
-	want_all_reached(world);
-	want_pings_answered(world, 30);
+	want_all_well(world, 30);
 }
 
 static void gateways_of_their_own(struct world *world)

@@ -13,16 +13,10 @@
 #include <string.h>
 
 #include "daemon/row.h"
-#include "fuzz/program.h"
-#include "tests/wire.h"
+#include "fuzz/engine.h"
 
 #define MAX_STEPS 300u
 #define MAX_MEMOS 200u
-
-#define PUBLIC1 IP(203, 0, 113, 1)
-#define PUBLIC2 IP(203, 0, 113, 2)
-#define INSIDE  IP(10, 0, 0, 0)
-#define REMOTE  IP(198, 51, 100, 1)
 
 struct run {
 	struct program program;
@@ -244,13 +238,7 @@ static void configure(struct run *run)
 	struct spinat_config *config = &run->config;
 	const uint8_t flags = byte(run);
 
-	spinat_config_init(config);
-	config->public_addresses[0] = wire32(PUBLIC1);
-	config->public_addresses[1] = wire32(PUBLIC2);
-	config->public_count = flags & 1 ? 2 : 1;
-	config->inside[0].address = wire32(INSIDE);
-	config->inside[0].length = 8;
-	config->inside_count = 1;
+	engine_configure(config, flags & 1);
 	/* Small, so that everything runs out. */
 	config->max_flows = flags & 2 ? 8 : 60;
 	config->max_spis = config->max_flows / 2;
@@ -259,21 +247,9 @@ static void configure(struct run *run)
 	config->max_bindings = flags & 16 ? 2 : 20;
 	config->max_claims = flags & 32 ? 3 : 60;
 	config->max_fragments = 1;
-	config->events = (1u << SPINAT_EVENT_KINDS) - 1;
 	config->ops.emit = emit;
 	config->ops.event = event;
-	run->now = flags & 128 ? INT64_C(1729382256) * SPINAT_SECOND : 0;
-}
-
-static void make_engine(struct run *run)
-{
-	const size_t size = spinat_memory_size(&run->config);
-
-	run->memory = aligned_alloc(64, (size + 63) & ~(size_t)63);
-	MUST(run->memory != NULL);
-	memset(run->memory, 0, size);
-	MUST(spinat_create(
-		 &run->engine, &run->config, run->memory, size, run->now) == 0);
+	run->now = engine_start(flags & 128);
 }
 
 static bool put_back(struct run *run, const struct spinat_memo *memo)
@@ -331,38 +307,6 @@ static void send_packet(struct run *run)
 	MUST(packet.verdict < SPINAT_VERDICT_COUNT);
 }
 
-static void look(struct run *run)
-{
-	struct spinat_flow_info flow;
-	struct spinat_ike_info ike;
-	struct spinat_peer_info peer;
-	struct spinat_claim_info claim;
-	struct spinat_stats stats;
-	uint32_t cursor = 0, flows = 0, ikes = 0, peers = 0;
-	enum spinat_walk step;
-
-	spinat_get_stats(run->engine, &stats);
-	while ((step = spinat_next_flow(run->engine, &cursor, &flow)) !=
-	    SPINAT_WALK_END)
-		flows += step == SPINAT_WALK_FOUND;
-	cursor = 0;
-	while ((step = spinat_next_ike(run->engine, &cursor, &ike)) !=
-	    SPINAT_WALK_END)
-		ikes += step == SPINAT_WALK_FOUND;
-	cursor = 0;
-	while ((step = spinat_next_peer(run->engine, &cursor, &peer)) !=
-	    SPINAT_WALK_END) {
-		peers += step == SPINAT_WALK_FOUND;
-		MUST(step != SPINAT_WALK_FOUND ||
-		    peer.ike_count + peer.in_count + peer.out_count != 0);
-	}
-	cursor = 0;
-	while (
-	    spinat_next_claim(run->engine, &cursor, &claim) != SPINAT_WALK_END)
-		;
-	MUST(flows == stats.flows && ikes == stats.ike && peers == stats.peers);
-}
-
 /* ------------------------------------------------------- the next engine */
 
 static spinat_time idle_of(const struct spinat_memo *memo)
@@ -401,13 +345,13 @@ static void restart(struct run *run)
 	}
 	free(run->memory);
 	qsort(memos, count, sizeof memos[0], by_idle);
-	make_engine(run);
+	run->memory = engine_make(&run->engine, &run->config, run->now);
 	for (size_t i = 0; i < count; i++) {
 		const int result =
 		    spinat_restore(run->engine, run->now, &memos[i]);
 		MUST(result == 0 || result == -ETIME || result == -ENOSPC);
 	}
-	look(run);
+	engine_look(run->engine);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -416,7 +360,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct spinat_memo near, memo;
 
 	configure(&run);
-	make_engine(&run);
+	run.memory = engine_make(&run.engine, &run.config, run.now);
 	for (unsigned step = 0; step < MAX_STEPS && run.program.left != 0;
 	     step++) {
 		switch (byte(&run) % 8) {
@@ -430,7 +374,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void)spinat_run_timers(run.engine, run.now);
 			break;
 		case 2:
-			look(&run);
+			engine_look(run.engine);
 			break;
 		case 3:
 			restart(&run);

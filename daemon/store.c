@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lock is flock() on a descriptor of our own, which stays open for as long
- * as SQLite has the file: closing any descriptor of a file drops the locks that
- * SQLite holds on it.
- *
  * SQLite runs in WAL mode with the locking mode "exclusive": a commit appends
  * to PATH-wal and syncs nothing (so a crash of the daemon loses nothing, one of
  * the system the last seconds), and the index of the WAL is in our memory, not
@@ -15,23 +11,19 @@
 #include "daemon/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/clock.h"
-#include "daemon/log.h"
 #include "daemon/pidfile.h"
+#include "daemon/store_file.h"
 
 #define APPLICATION_ID 0x7370696e /* "spin" */
 #define BOOT_ID_FILE   "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX    64
-#define PATH_ROOM      1200
 
 static const char boot_sql[] = "CREATE TABLE boot (id TEXT)";
 
@@ -87,47 +79,6 @@ static void read_boot_id(char id[BOOT_ID_MAX])
 		id[0] = '\0';
 	id[strcspn(id, "\n")] = '\0';
 	(void)fclose(file);
-}
-
-/* -------------------------------------------------------------- the lock */
-
-static bool is_current(int fd, const char *path)
-{
-	struct stat held, named;
-
-	return fstat(fd, &held) == 0 && lstat(path, &named) == 0 &&
-	    held.st_dev == named.st_dev && held.st_ino == named.st_ino;
-}
-
-static int lock_file(struct store *store, struct error *error)
-{
-	struct stat status;
-	int cause = 0, fd;
-
-	fd = open(store->path,
-	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0) {
-		cause = errno;
-		return error_set(error, -cause, "%s: cannot open it: %s",
-		    store->path, strerror(cause));
-	}
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		cause = error_set(
-		    error, -EINVAL, "%s is not a regular file", store->path);
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		cause = error_set(error, -EBUSY,
-		    "%s: another process has it; each spinatd needs a journal "
-		    "of its own",
-		    store->path);
-	else if (!is_current(fd, store->path))
-		cause = error_set(
-		    error, -EBUSY, "%s: another process moved it", store->path);
-	if (cause < 0) {
-		close(fd);
-		return cause;
-	}
-	store->lock = fd;
-	return 0;
 }
 
 /* ---------------------------------------------------------- the database */
@@ -294,13 +245,18 @@ static int open_database(struct store *store)
 	return code;
 }
 
-static void close_database(struct store *store)
+static void close_sqlite(struct store *store)
 {
 	(void)sqlite3_finalize(store->insert);
 	(void)sqlite3_finalize(store->remove);
 	(void)sqlite3_close(store->database);
 	store->insert = store->remove = NULL;
 	store->database = NULL;
+}
+
+static void close_database(struct store *store)
+{
+	close_sqlite(store);
 	if (store->lock >= 0)
 		close(store->lock);
 	store->lock = -1;
@@ -313,68 +269,11 @@ static int fail(struct store *store, struct error *error, const char *what)
 			    : "out of memory");
 }
 
-/* -------------------------------------------------------- setting it aside */
-
-static void name_aside(
-    const struct store *store, char name[PATH_ROOM], enum state state)
-{
-	const time_t now = time(NULL);
-	struct tm tm = {0};
-	char stamp[32] = "";
-
-	(void)localtime_r(&now, &tm);
-	(void)strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
-	(void)snprintf(name, PATH_ROOM, "%s.%s-%s", store->path,
-	    state == STATE_DAMAGED ? "damaged" : "version", stamp);
-	for (int i = 2; access(name, F_OK) == 0 && i < 100; i++)
-		(void)snprintf(name, PATH_ROOM, "%s.%s-%s-%d", store->path,
-		    state == STATE_DAMAGED ? "damaged" : "version", stamp, i);
-}
-
-/* What SQLite keeps beside it goes along, or it would be taken for the new
- * one's. */
-static int move_along(const struct store *store, const char *to)
-{
-	static const char *const suffixes[] = {"-wal", "-journal"};
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		char from[PATH_ROOM + 8], new[PATH_ROOM + 8];
-
-		(void)snprintf(
-		    from, sizeof(from), "%s%s", store->path, suffixes[i]);
-		(void)snprintf(new, sizeof(new), "%s%s", to, suffixes[i]);
-		if (rename(from, new) < 0 && errno != ENOENT)
-			return -errno;
-	}
-	return 0;
-}
-
+/* Without SQLite, which would still write to it; the lock stays. */
 static int set_aside(struct store *store, enum state state, struct error *error)
 {
-	char name[PATH_ROOM];
-	int cause;
-
-	name_aside(store, name, state);
-	/* Without SQLite, which would still write to it; the lock stays. */
-	(void)sqlite3_finalize(store->insert);
-	(void)sqlite3_finalize(store->remove);
-	store->insert = store->remove = NULL;
-	(void)sqlite3_close(store->database);
-	store->database = NULL;
-	cause = move_along(store, name);
-	if (cause == 0 && rename(store->path, name) < 0)
-		cause = -errno;
-	if (cause < 0)
-		return error_set(error, cause,
-		    "%s is %s and cannot be set aside: %s", store->path,
-		    state == STATE_DAMAGED ? "damaged" : "of another version",
-		    strerror(-cause));
-	log_warning("journal: %s was %s and is now %s; a new one is begun, and "
-		    "what it knew of IPsec is learnt anew",
-	    store->path,
-	    state == STATE_DAMAGED ? "damaged" : "written by another version",
-	    name);
-	return 0;
+	close_sqlite(store);
+	return store_file_set_aside(store->path, state == STATE_DAMAGED, error);
 }
 
 /* ------------------------------------------------------------ opening it */
@@ -383,7 +282,7 @@ static int set_aside(struct store *store, enum state state, struct error *error)
 static int open_once(
     struct store *store, enum state *state, struct error *error)
 {
-	int result = lock_file(store, error);
+	int result = store_file_lock(store->path, &store->lock, error);
 
 	if (result < 0)
 		return result;

@@ -220,10 +220,9 @@ void fast_close(struct fast *fast)
 void fast_next_epoch(struct fast *fast)
 {
 	struct fast_settings *settings = fast->mapped[FAST_MAP_SETTINGS];
-	const uint8_t next = (uint8_t)(settings->epoch + 1);
+	const uint8_t next = (uint8_t)(settings->epoch % FAST_EPOCH_LAST + 1);
 
-	__atomic_store_n(
-	    &settings->epoch, next == 0 ? 1 : next, __ATOMIC_RELEASE);
+	__atomic_store_n(&settings->epoch, next, __ATOMIC_RELEASE);
 }
 
 int fast_wait_grace(void)
@@ -246,6 +245,7 @@ static const char *const outcome_names[FAST_OUTCOMES] = {
     [FAST_NO_FLOW] = "no-flow",
     [FAST_CLOSED] = "closed",
     [FAST_RULES] = "rules",
+    [FAST_PROBE] = "probe",
     [FAST_LATE] = "late",
     [FAST_NO_ROUTE] = "no-route",
     [FAST_NO_NEIGHBOUR] = "no-neighbour",

@@ -27,6 +27,7 @@ enum fast_outcome {
 	FAST_NO_FLOW,      /* in no table */
 	FAST_CLOSED,       /* the engine has to see what comes of this flow */
 	FAST_RULES,        /* the firewall's rules have not passed it yet */
+	FAST_PROBE,        /* now and then, so that the rules are asked again */
 	FAST_LATE,         /* ESP, not after the highest sequence number */
 	FAST_NO_ROUTE,     /* the routes say no, or another interface */
 	FAST_NO_NEIGHBOUR, /* its next hop's address is not known */
@@ -54,22 +55,57 @@ struct fast_constants {
 
 /** What may change while a program runs. */
 struct fast_settings {
-	/** The age of the firewall's rules: 1 to 255.  What they passed in
-	 * another one, they pass anew.  0: nothing is taken. */
+	/** The age of the firewall's rules: 1 to FAST_EPOCH_LAST, then 1 again.
+	 * What they passed in another one, they pass anew.  0: nothing is
+	 * taken. */
 	uint8_t epoch;
 };
 
-/** The high bits of a counter's bytes: in which epoch a packet of this flow and
- * direction last left the gateway, past all rules. */
+#define FAST_EPOCH_LAST 0x7f
+
+/*
+ * The high bits of a counter's bytes say in which epoch a packet of this flow
+ * and direction last left the gateway, past all rules.
+ *
+ * Every FAST_PROBE_TICKS one packet of each goes the long way all the same: a
+ * probe.  So the kernel's connection tracking does not forget the flow, and
+ * rules that nobody said have changed are asked.  Until it is seen leaving,
+ * others are taken as before; if it is not by the next time, none are.
+ */
+#define FAST_PROBE_BITS  9 /* ticks: 69 s */
+#define FAST_PROBE_TICKS (1u << FAST_PROBE_BITS)
+#define FAST_PROBING     0x80
+
 static inline uint8_t fast_passed(const struct flow_counter *counter)
 {
 	return (uint8_t)(counter->passed_bytes >> FLOW_BYTES_BITS);
 }
 
-static inline void fast_set_passed(struct flow_counter *counter, uint8_t epoch)
+static inline void fast_set_passed(struct flow_counter *counter, uint8_t passed)
 {
 	counter->passed_bytes = (counter->passed_bytes & FLOW_BYTES_MASK) |
-	    (uint64_t)epoch << FLOW_BYTES_BITS;
+	    (uint64_t)passed << FLOW_BYTES_BITS;
+}
+
+/** Whether a probe is due: another span has begun since the last packet.  Spans
+ * begin at another time for each flow. */
+static inline bool fast_is_probe_due(
+    const struct flow_counter *counter, uint32_t number, tick now)
+{
+	const tick last = tick_of_stamp(
+	    now, (uint32_t)counter->packets_stamp & TICK_STAMP_MASK);
+	const tick phase = number * 37u;
+
+	return (last + phase) >> FAST_PROBE_BITS !=
+	    (now + phase) >> FAST_PROBE_BITS;
+}
+
+/** The present packet is the last one of the span that begins with it. */
+static inline void fast_note_probe(struct flow_counter *counter, tick now)
+{
+	counter->packets_stamp =
+	    (counter->packets_stamp & ~(uint64_t)TICK_STAMP_MASK) |
+	    (now & TICK_STAMP_MASK);
 }
 
 #endif

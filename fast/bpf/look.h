@@ -29,6 +29,7 @@ struct packet {
 	struct key key;
 	struct found found;
 	struct flow_counter *counter;
+	tick now;
 	struct translation to;
 	/* the next hop */
 	uint8_t own_mac[ETH_ALEN], next_mac[ETH_ALEN];
@@ -112,19 +113,39 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 	}
 }
 
+/* Whether the rules have passed this flow's packets of late. */
+static ALWAYS_INLINE unsigned check_rules(struct packet *packet)
+{
+	struct flow_counter *counter = packet->counter;
+	const uint8_t now = epoch();
+	const uint8_t passed = fast_passed(counter);
+
+	if (now == 0 || (passed & ~FAST_PROBING) != now)
+		return FAST_RULES;
+	if (!fast_is_probe_due(counter, packet->found.number, packet->now))
+		return FAST_TAKEN;
+	/* The one before has not come through. */
+	if ((passed & FAST_PROBING) != 0) {
+		fast_set_passed(counter, 0);
+		return FAST_RULES;
+	}
+	fast_set_passed(counter, passed | FAST_PROBING);
+	fast_note_probe(counter, packet->now);
+	return FAST_PROBE;
+}
+
 static ALWAYS_INLINE unsigned check_flow(
     struct packet *packet, enum spinat_side side)
 {
 	const struct flow *flow = packet->found.flow;
-	const uint8_t now = epoch();
 
 	if ((flow->gate & (FLOW_OPEN_INSIDE << side)) == 0)
 		return FAST_CLOSED;
 	packet->counter = counter_of(side, packet->found.number);
-	if (packet->counter == NULL || now == 0 ||
-	    fast_passed(packet->counter) != now)
-		return FAST_RULES;
-	return FAST_TAKEN;
+	if (packet->counter == NULL)
+		return FAST_NO_FLOW;
+	packet->now = tick_of((spinat_time)bpf_ktime_get_coarse_ns());
+	return check_rules(packet);
 }
 
 /* The highest one is written by whoever takes it. */
@@ -244,8 +265,7 @@ static ALWAYS_INLINE void rewrite_head(
 static ALWAYS_INLINE void note_taken(
     struct packet *packet, enum spinat_side side, const uint8_t *l4)
 {
-	flow_count(packet->counter, packet->length,
-	    tick_of((spinat_time)bpf_ktime_get_coarse_ns()));
+	flow_count(packet->counter, packet->length, packet->now);
 	if (packet->protocol == IPPROTO_ESP)
 		packet->found.flow->highest_sequence =
 		    be32_to_host(load_be32(l4 + ESP_SEQUENCE));

@@ -214,7 +214,10 @@ enum answer fast_run_alone(
 enum answer fast_run_large(
     struct bed *bed, enum spinat_side side, struct pkt *pkt, uint32_t segment)
 {
-	const enum answer answer = run_large(bed, side, pkt, segment);
+	enum answer answer;
+
+	bed->nat->now = fast_now();
+	answer = run_large(bed, side, pkt, segment);
 
 	if (answer == TAKEN && bed->hook == FAST_TC)
 		fast_leaves(bed, (enum spinat_side) !side, pkt);

@@ -58,6 +58,21 @@ static void assert_left(struct bed *bed, enum spinat_side side, struct pkt *pkt,
 		fail_msg("it was not \"%s\"", fast_outcome_name(outcome));
 }
 
+/* Every minute or so one goes the long way: whenever this test is run, it may
+ * be that time. */
+static void take(struct bed *bed, enum spinat_side side, struct pkt *pkt)
+{
+	const uint64_t before = fast_count_of(bed, side, FAST_PROBE);
+	struct pkt same = *pkt;
+
+	if (fast_run(bed, side, pkt) == TAKEN)
+		return;
+	assert_int_equal(fast_count_of(bed, side, FAST_PROBE), before + 1);
+	nat_cross(bed->nat, side, &same);
+	fast_leaves(bed, (enum spinat_side) !side, &same);
+	assert_int_equal(fast_run(bed, side, pkt), TAKEN);
+}
+
 /* Taken, and exactly as the engine translates it. */
 static void assert_taken(
     struct bed *bed, enum spinat_side side, struct pkt *pkt)
@@ -65,7 +80,7 @@ static void assert_taken(
 	const uint64_t before = fast_count_of(bed, side, FAST_TAKEN);
 	struct pkt same = *pkt;
 
-	assert_int_equal(fast_run(bed, side, pkt), TAKEN);
+	take(bed, side, pkt);
 	assert_int_equal(fast_count_of(bed, side, FAST_TAKEN), before + 1);
 	nat_cross(bed->nat, side, &same);
 	if (same.data[9] == PROTO_UDP && get16(same.data + 26) == 0) {
@@ -138,6 +153,46 @@ static void test_rules_come_first(void **state)
 	fast_next_epoch(bed->fast);
 	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_RULES);
 	assert_int_equal(open_udp(bed), port);
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	fast_stop(bed);
+}
+
+/* As if its last packet had come so many ticks earlier. */
+static void let_pass(struct bed *bed, enum spinat_region counters, tick span)
+{
+	struct flow_counter *counter =
+	    (struct flow_counter *)bed->memory.base[counters] +
+	    nat_only_flow(bed->nat).id;
+
+	fast_note_probe(counter, (tick)counter->packets_stamp - span);
+}
+
+/* The rules are asked again about every flow and direction: others are taken
+ * meanwhile, but not for ever. */
+static void test_probes(void **state)
+{
+	struct bed *bed = start_fast();
+	struct pkt pkt, probe;
+	(void)state;
+
+	open_udp(bed);
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, FAST_PROBE_TICKS);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_PROBE);
+	probe = pkt;
+	assert_int_equal(
+	    fast_run(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt)), TAKEN);
+	nat_cross(bed->nat, SPINAT_INSIDE, &probe);
+	fast_leaves(bed, SPINAT_OUTSIDE, &probe);
+	/* It came through: the next one has its turn a span later. */
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, FAST_PROBE_TICKS);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_PROBE);
+	/* This one does not, and a span later nothing does. */
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, FAST_PROBE_TICKS);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_RULES);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_RULES);
+	nat_cross(bed->nat, SPINAT_INSIDE, &pkt);
+	fast_leaves(bed, SPINAT_OUTSIDE, &pkt);
 	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
 	fast_stop(bed);
 }
@@ -498,6 +553,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    BOTH(test_udp),
 	    BOTH(test_rules_come_first),
+	    BOTH(test_probes),
 	    BOTH(test_tcp),
 	    BOTH(test_echo),
 	    BOTH(test_esp),

@@ -26,7 +26,8 @@ static const struct subcommand {
 
 static void print_usage(FILE *out)
 {
-	fputs("usage: spinat [-s SOCKET] show flows|ipsec|ike|stats [--json]\n"
+	fputs("usage: spinat [-s SOCKET] show flows|ipsec|ike|stats|datapath "
+	      "[--json]\n"
 	      "       spinat [-s SOCKET] explain HOST|REMOTE|SPI [--json]\n"
 	      "       spinat check|rules|replay ...\n"
 	      "       spinat help [SUBCOMMAND]\n"

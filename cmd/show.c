@@ -18,14 +18,15 @@
 #define EXIT_USAGE 2
 
 static const struct view *const views[] = {
-    &view_flows, &view_ipsec, &view_ike, &view_stats};
+    &view_flows, &view_ipsec, &view_ike, &view_stats, &view_datapath};
 
 #define VIEW_COUNT (sizeof(views) / sizeof(views[0]))
 
 static void print_usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: spinat show flows|ipsec|ike|stats [-s SOCKET] [--json]\n"
+	    "usage: spinat show flows|ipsec|ike|stats|datapath [-s SOCKET] "
+	    "[--json]\n"
 	    "                   [--inside ADDRESS] [--remote ADDRESS]\n"
 	    "                   [--protocol NAME|NUMBER] [--limit N]\n"
 	    "\n"
@@ -34,6 +35,7 @@ static void print_usage(FILE *out)
 	    "          SPIs each way, its IKE SAs, and why\n"
 	    "  ike     IKE SAs by their cookies\n"
 	    "  stats   packets, verdicts, reasons, tables\n"
+	    "  datapath  what programs in the kernel take and leave, and why\n"
 	    "\n"
 	    "  -s, --socket SOCKET   default %s\n"
 	    "  -j, --json            for machines: see spinat(1)\n"
@@ -239,8 +241,8 @@ static bool set_view(struct question *question, int argc, char **words)
 			question->view = views[i];
 	if (!question->view) {
 		fprintf(stderr,
-		    "spinat: show has no \"%s\", but flows, ipsec, ike and "
-		    "stats\n",
+		    "spinat: show has no \"%s\", but flows, ipsec, ike, "
+		    "stats and datapath\n",
 		    words[0]);
 		return false;
 	}
@@ -251,7 +253,8 @@ static bool set_view(struct question *question, int argc, char **words)
 		    "spinat: --protocol and --limit are for show flows\n");
 		return false;
 	}
-	return set_text(question->request, "show", words[0]);
+	return set_text(question->request, "show",
+	    question->view->asks ? question->view->asks : words[0]);
 }
 
 static bool read_question(struct question *question, int argc, char **argv)

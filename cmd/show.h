@@ -14,6 +14,8 @@
 
 struct view {
 	const char *name;
+	/** What the daemon is asked for; NULL: `name`. */
+	const char *asks;
 	/** NULL: no memory. */
 	void *(*open)(bool json);
 	/** A line of the answer; `value` is borrowed. */
@@ -27,6 +29,7 @@ extern const struct view view_flows;
 extern const struct view view_ipsec;
 extern const struct view view_ike;
 extern const struct view view_stats;
+extern const struct view view_datapath;
 
 /* What a view reads from a line; a member that is not there is empty. */
 const char *show_text(const json_t *value, const char *name);

@@ -44,7 +44,8 @@ struct conf {
 	char interface[IFNAMSIZ];        /* outside */
 	char inside_interface[IFNAMSIZ]; /* may be empty for replay */
 	bool dynamic;                    /* follow the interface's address */
-	char backend[16];                /* nfqueue | tun */
+	char backend[16];                /* auto | bpf | nfqueue | tun */
+	char fast_path[8];               /* tc | xdp: of the back end bpf */
 	unsigned queue;    /* the first of four nfqueue numbers, default 5000 */
 	char firewall[12]; /* auto | iptables | nft */
 

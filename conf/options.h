@@ -19,7 +19,7 @@ struct option_row {
 	int (*set)(struct setting *setting);
 	size_t offset;          /* of what it sets in struct conf */
 	uint64_t low, high;     /* of a number */
-	const char *choices[4]; /* of a word */
+	const char *choices[5]; /* of a word; ends with a NULL */
 };
 
 extern const struct option_row conf_options[];

@@ -261,6 +261,12 @@ int setter_backend(struct setting *setting)
 	    setting, setting->conf->backend, sizeof(setting->conf->backend));
 }
 
+int setter_fast_path(struct setting *setting)
+{
+	return copy_choice(setting, setting->conf->fast_path,
+	    sizeof(setting->conf->fast_path));
+}
+
 int setter_firewall(struct setting *setting)
 {
 	return copy_choice(

@@ -36,6 +36,7 @@ int setter_port_range(struct setting *setting);
  * max_spis says itself how many. */
 int setter_max_flows(struct setting *setting);
 int setter_backend(struct setting *setting);
+int setter_fast_path(struct setting *setting);
 int setter_firewall(struct setting *setting);
 int setter_log_target(struct setting *setting);
 

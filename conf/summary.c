@@ -151,7 +151,10 @@ void conf_print_summary(const struct conf *conf, FILE *out)
 	fprintf(out, "room       %u flows, %u fragmented datagrams\n",
 	    conf->engine.max_flows, conf->engine.max_fragments);
 	fprintf(out, "packets    by %s", conf->backend);
-	if (conf->backend[0] == 'n')
+	if (strcmp(conf->backend, "tun") != 0)
 		fprintf(out, ", from queue %u", conf->queue);
+	if (strcmp(conf->backend, "bpf") == 0)
+		fprintf(out, "; known flows in the kernel, at %s",
+		    strcmp(conf->fast_path, "xdp") == 0 ? "XDP" : "tc");
 	fprintf(out, "\n");
 }

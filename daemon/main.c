@@ -25,6 +25,7 @@
 #include "daemon/clock.h"
 #include "daemon/control.h"
 #include "daemon/events.h"
+#include "daemon/fastpath.h"
 #include "daemon/follow.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
@@ -52,6 +53,9 @@ struct daemon {
 	struct background background;
 	struct events events;
 	struct memory memory;
+	bool may_be_fast, must_be_fast;
+	struct fastpath *fastpath;    /* NULL: none */
+	struct spinat_memory regions; /* the engine's, with a fast path */
 	struct spinat *engine;
 	struct journal *journal;
 	const struct backend_ops *ops;
@@ -87,7 +91,12 @@ static int check_configuration(struct daemon *daemon, struct error *error)
 
 	if (result < 0)
 		return result;
-	daemon->ops = backend_find(daemon->conf.backend);
+	/* The fast path stands before netfilter queues. */
+	daemon->must_be_fast = strcmp(daemon->conf.backend, "bpf") == 0;
+	daemon->may_be_fast =
+	    daemon->must_be_fast || strcmp(daemon->conf.backend, "auto") == 0;
+	daemon->ops = backend_find(
+	    daemon->may_be_fast ? "nfqueue" : daemon->conf.backend);
 	if (!daemon->ops)
 		return error_set(error, -EINVAL, "there is no backend %s",
 		    daemon->conf.backend);
@@ -170,19 +179,63 @@ static int complete_configuration(struct daemon *daemon, struct error *error)
 	return 0;
 }
 
+/** The back end auto goes on without a fast path, and says why. */
+static int may_go_on(
+    const struct daemon *daemon, int result, const struct error *error)
+{
+	if (result == 0 || daemon->must_be_fast)
+		return result;
+	log_notice("no fast path: %s; all packets come by netfilter queues",
+	    error->text);
+	return 0;
+}
+
+/** The tables that the programs in the kernel share, if there are to be any. */
+static int make_tables(struct daemon *daemon, struct error *error)
+{
+	if (!daemon->may_be_fast)
+		return 0;
+	return may_go_on(daemon,
+	    fastpath_open(
+		&daemon->fastpath, &daemon->conf, &daemon->regions, error),
+	    error);
+}
+
+static int create_engine(struct daemon *daemon)
+{
+	const struct spinat_config *config = &daemon->conf.engine;
+	struct spinat_memory *regions = &daemon->regions;
+
+	if (!daemon->fastpath)
+		return spinat_create(&daemon->engine, config,
+		    daemon->memory.base, daemon->memory.size, daemon->started);
+	regions->base[SPINAT_REGION_ENGINE] = daemon->memory.base;
+	regions->size[SPINAT_REGION_ENGINE] = daemon->memory.size;
+	return spinat_create_shared(
+	    &daemon->engine, config, regions, daemon->started);
+}
+
 static int make_engine(struct daemon *daemon, struct error *error)
 {
 	const struct spinat_config *config = &daemon->conf.engine;
-	int result =
-	    memory_map(&daemon->memory, spinat_memory_size(config), error);
+	size_t sizes[SPINAT_REGIONS] = {0};
+	int result = make_tables(daemon, error);
 
+	if (result == 0 && daemon->fastpath)
+		result = spinat_region_sizes(config, sizes);
+	if (result == 0)
+		result = memory_map(&daemon->memory,
+		    daemon->fastpath ? sizes[SPINAT_REGION_ENGINE]
+				     : spinat_memory_size(config),
+		    error);
 	if (result < 0)
 		return result;
-	log_notice("%zu MiB for %u flows, on %s", daemon->memory.size >> 20,
-	    config->max_flows, daemon->memory.pages);
+	log_notice("%zu MiB for %u flows, on %s%s",
+	    spinat_memory_size(config) >> 20, config->max_flows,
+	    daemon->memory.pages,
+	    daemon->fastpath ? "; what the kernel shares, on 4 KiB pages" : "");
 	daemon->started = clock_now();
-	result = spinat_create(&daemon->engine, config, daemon->memory.base,
-	    daemon->memory.size, daemon->started);
+	result = create_engine(daemon);
 	if (result < 0)
 		return error_set(error, result, "the engine does not start: %s",
 		    strerror(-result));
@@ -291,6 +344,8 @@ static void about(void *context, json_t *stats)
 	    stats, "up_ms", json_integer(up / CLOCK_NSEC_PER_MSEC));
 	(void)json_object_set_new(
 	    stats, "backend", json_string(daemon->ops->name));
+	(void)json_object_set_new(
+	    stats, "fast_path", fastpath_report(daemon->fastpath));
 	(void)json_object_set_new(stats, "mode",
 	    json_string(
 		config->mode == SPINAT_MODE_FULL ? "full" : "ipsec-only"));
@@ -323,6 +378,17 @@ static int install_firewall(struct daemon *daemon, struct error *error)
 
 	daemon->feeding = result == 0;
 	return result;
+}
+
+/** After the rules: what the programs leave needs its way. */
+static int start_fast_path(struct daemon *daemon, struct error *error)
+{
+	if (!daemon->fastpath)
+		return 0;
+	return may_go_on(daemon,
+	    fastpath_start(daemon->fastpath, &daemon->conf, daemon->engine,
+		daemon->base, error),
+	    error);
 }
 
 static int reduce_privileges(struct daemon *daemon, struct error *error)
@@ -358,6 +424,7 @@ static const struct step {
     {follow_address, EXIT_RUN_TIME},
     {open_control, EXIT_RUN_TIME},
     {install_firewall, EXIT_RUN_TIME},
+    {start_fast_path, EXIT_RUN_TIME},
     {reduce_privileges, EXIT_RUN_TIME},
     {write_journal, EXIT_RUN_TIME},
 };
@@ -388,13 +455,15 @@ static enum exit_code start(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
 	const struct spinat_config *config = &daemon->conf.engine;
+	const char *hook = fastpath_hook(daemon->fastpath);
 	char address[TEXT_ADDRESS_MAX];
 
-	log_notice("version %s translates to %s (%s, %s)", spinat_version(),
+	log_notice("version %s translates to %s (%s, %s%s%s)", spinat_version(),
 	    text_address(address, config->public_addresses[0]),
 	    config->mode == SPINAT_MODE_FULL ? "everything"
 					     : "IKE and ESP only",
-	    daemon->ops->name);
+	    daemon->ops->name, hook ? ", known flows in the kernel at " : "",
+	    hook ? hook : "");
 	log_settle();
 	background_ready(&daemon->background, log_is_on_stderr());
 	background_notify("READY=1\nSTATUS=translating");
@@ -432,6 +501,7 @@ static enum exit_code stop(struct daemon *daemon, enum exit_code code)
 	struct spinat_stats stats;
 
 	background_notify("STOPPING=1");
+	fastpath_stop(daemon->fastpath);
 	code = leave_firewall(daemon, code);
 	journal_close(daemon->journal);
 	control_close(daemon->control);
@@ -445,6 +515,7 @@ static enum exit_code stop(struct daemon *daemon, enum exit_code code)
 		spinat_get_stats(daemon->engine, &stats);
 		events_log_stats(&stats);
 	}
+	fastpath_close(daemon->fastpath);
 	memory_unmap(&daemon->memory);
 	pidfile_release(&daemon->pidfile);
 	conf_free(&daemon->conf);

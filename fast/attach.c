@@ -5,6 +5,7 @@
  */
 #include "fast/private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
@@ -28,11 +29,15 @@ static const struct {
     {"fast_tc_outside", "fast_xdp_outside", SPINAT_OUTSIDE, false},
 };
 
+static const char *name_at(unsigned place, enum fast_hook hook)
+{
+	return hook == FAST_XDP ? places[place].xdp : places[place].tc;
+}
+
 static int attach_one(struct fast *fast, unsigned i, enum fast_hook hook)
 {
 	const bool xdp = hook == FAST_XDP && !places[i].leaving;
-	const int program =
-	    fast_program(fast, xdp ? places[i].xdp : places[i].tc);
+	const int program = fast_program(fast, name_at(i, hook));
 	const enum bpf_attach_type type = xdp ? BPF_XDP
 	    : places[i].leaving               ? TCX_EGRESS
 					      : TCX_INGRESS;
@@ -69,5 +74,28 @@ void fast_detach(struct fast *fast)
 		if (fast->links[i] >= 0)
 			(void)close(fast->links[i]);
 		fast->links[i] = -1;
+	}
+}
+
+static unsigned instructions_of(int program)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(program, &info, &size) != 0
+	    ? 0
+	    : info.xlated_prog_len / (unsigned)sizeof(struct bpf_insn);
+}
+
+void fast_get_programs(const struct fast *fast, enum fast_hook hook,
+    struct fast_program programs[FAST_PROGRAMS])
+{
+	static_assert(FAST_PROGRAMS == FAST_LINKS, "one each");
+	for (unsigned i = 0; i < FAST_PROGRAMS; i++) {
+		const char *name = name_at(i, hook);
+
+		programs[i].name = name;
+		programs[i].instructions =
+		    instructions_of(fast_program(fast, name));
 	}
 }

@@ -114,10 +114,13 @@ int fast_open(struct fast **result, const struct spinat_config *config,
 
 /* ----------------------------------------------------------- programs */
 
-static struct fast_constants constants_of(
-    const struct spinat *engine, const unsigned devices[2])
+static struct fast_constants constants_of(const struct spinat *engine,
+    const unsigned devices[2], spinat_time clock_begin)
 {
-	struct fast_constants constants = {.devices = {devices[0], devices[1]}};
+	struct fast_constants constants = {
+	    .devices = {devices[0], devices[1]},
+	    .clock_begin = clock_begin,
+	};
 	struct spinat_layout layout;
 
 	spinat_get_layout(engine, &layout);
@@ -173,9 +176,10 @@ static int load_object(struct fast *fast, enum fast_hook hook,
 }
 
 int fast_load(struct fast *fast, const struct spinat *engine,
-    const unsigned devices[2], struct error *error)
+    const unsigned devices[2], spinat_time clock_begin, struct error *error)
 {
-	const struct fast_constants constants = constants_of(engine, devices);
+	const struct fast_constants constants =
+	    constants_of(engine, devices, clock_begin);
 	int code;
 
 	(void)libbpf_set_print(NULL);
@@ -232,34 +236,51 @@ int fast_wait_grace(void)
 	    : -errno;
 }
 
-static const char *const outcome_names[FAST_OUTCOMES] = {
-    [FAST_TAKEN] = "taken",
-    [FAST_NOT_IPV4] = "not-ipv4",
-    [FAST_MALFORMED] = "malformed",
-    [FAST_OPTIONS] = "options",
-    [FAST_FRAGMENT] = "fragment",
-    [FAST_TTL] = "ttl",
-    [FAST_PROTOCOL] = "protocol",
-    [FAST_IKE] = "ike",
-    [FAST_TCP_FLAGS] = "tcp-flags",
-    [FAST_NO_FLOW] = "no-flow",
-    [FAST_CLOSED] = "closed",
-    [FAST_RULES] = "rules",
-    [FAST_PROBE] = "probe",
-    [FAST_LATE] = "late",
-    [FAST_NO_ROUTE] = "no-route",
-    [FAST_NO_NEIGHBOUR] = "no-neighbour",
-    [FAST_TOO_BIG] = "too-big",
+static const struct {
+	const char *name, *text;
+} outcomes[FAST_OUTCOMES] = {
+    [FAST_TAKEN] = {"taken", "translated and sent on in the kernel"},
+    [FAST_NOT_IPV4] = {"not-ipv4", "not IPv4, or in a VLAN"},
+    [FAST_MALFORMED] = {"malformed", "shorter than its headers say"},
+    [FAST_OPTIONS] = {"options", "an IP header with options"},
+    [FAST_FRAGMENT] = {"fragment", "a fragment of a datagram"},
+    [FAST_TTL] = {"ttl", "its last hop"},
+    [FAST_PROTOCOL] = {"protocol", "neither TCP, UDP, ICMP echo nor ESP"},
+    [FAST_IKE] = {"ike", "IKE on port 500"},
+    [FAST_TCP_FLAGS] = {"tcp-flags", "SYN, FIN or RST"},
+    [FAST_NO_FLOW] = {"no-flow", "of no flow that is known"},
+    [FAST_CLOSED] = {"closed", "may change the state of its flow"},
+    [FAST_RULES] = {"rules", "not passed by the firewall's rules yet"},
+    [FAST_PROBE] = {"probe", "sent so that the rules are asked again"},
+    [FAST_LATE] = {"late", "ESP below the highest sequence number"},
+    [FAST_NO_ROUTE] = {"no-route", "not routed to the other interface"},
+    [FAST_NO_NEIGHBOUR] = {"no-neighbour", "to a next hop not known yet"},
+    [FAST_TOO_BIG] = {"too-big", "larger than the other interface's MTU"},
 };
 
 unsigned fast_outcomes(void)
 {
+	static_assert(FAST_OUTCOMES <= FAST_OUTCOMES_MAX, "room for each");
 	return FAST_OUTCOMES;
 }
 
 const char *fast_outcome_name(unsigned outcome)
 {
-	return outcome_names[outcome];
+	return outcomes[outcome].name;
+}
+
+const char *fast_outcome_text(unsigned outcome)
+{
+	return outcomes[outcome].text;
+}
+
+size_t fast_map_bytes(const struct fast *fast)
+{
+	size_t sum = 0;
+
+	for (int map = 0; map < FAST_MAPS; map++)
+		sum += fast->mapped_size[map];
+	return sum;
 }
 
 int fast_get_sums(

@@ -29,9 +29,10 @@ enum fast_hook {
 int fast_open(struct fast **fast, const struct spinat_config *config,
     struct spinat_memory *memory, struct error *error);
 /** Loads the programs for an engine in that memory, between two interfaces (by
- * index, inside and outside). */
+ * index, inside and outside).  `clock_begin`: what the engine's clock is ahead
+ * of CLOCK_MONOTONIC. */
 int fast_load(struct fast *fast, const struct spinat *engine,
-    const unsigned devices[2], struct error *error);
+    const unsigned devices[2], spinat_time clock_begin, struct error *error);
 /** Lets them see the packets of both interfaces: what leaves first, then what
  * arrives.  What was attached before a failure is detached. */
 int fast_attach(struct fast *fast, enum fast_hook hook, struct error *error);
@@ -50,13 +51,29 @@ int fast_wait_grace(void);
 struct fast_sums {
 	uint64_t packets, bytes;
 };
-/** How many outcomes there are, and how each is called: "taken", "no-flow". */
+/** How many outcomes there are, how each is called: "taken", "no-flow", and
+ * what that means. */
+#define FAST_OUTCOMES_MAX 32u
 unsigned fast_outcomes(void);
 const char *fast_outcome_name(unsigned outcome);
+const char *fast_outcome_text(unsigned outcome);
 int fast_get_sums(
     const struct fast *fast, enum spinat_side side, struct fast_sums *sums);
 
+/** Bytes of the tables and of what else is shared. */
+size_t fast_map_bytes(const struct fast *fast);
+
 /** A program by its name ("fast_xdp_inside"), for tests; -ENOENT. */
 int fast_program(const struct fast *fast, const char *name);
+
+/** The programs that a hook takes, and how many instructions each has as the
+ * kernel runs it; 0: that is not told. */
+#define FAST_PROGRAMS 4u
+struct fast_program {
+	const char *name;
+	unsigned instructions;
+};
+void fast_get_programs(const struct fast *fast, enum fast_hook hook,
+    struct fast_program programs[FAST_PROGRAMS]);
 
 #endif

@@ -51,6 +51,8 @@ struct fast_constants {
 		uint32_t buckets, number_mask;
 	} index, spis;
 	uint32_t devices[2]; /* interface indexes, by side */
+	int64_t clock_begin; /* what the engine's clock is ahead of monotonic
+			      * time, ns */
 };
 
 /** What may change while a program runs. */

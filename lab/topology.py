@@ -176,3 +176,9 @@ class Topology:
         ends += [(self.gw, INSIDE_IF), (self.gw, OUTSIDE_IF), (self.router, "pub"), (self.router, "net")]
         for space, interface in ends:
             space.run("ethtool", "-K", interface, *settings)
+
+    def make_xdp_possible(self, enabled: bool) -> None:
+        """A program at XDP sends frames to a veth only if the other end takes them: with GRO, it does."""
+        state = "on" if enabled else "off"
+        self.wires.run("ethtool", "-K", "lan-gw", "gro", state)
+        self.router.run("ethtool", "-K", "pub", "gro", state)

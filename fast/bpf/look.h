@@ -144,7 +144,8 @@ static ALWAYS_INLINE unsigned check_flow(
 	packet->counter = counter_of(side, packet->found.number);
 	if (packet->counter == NULL)
 		return FAST_NO_FLOW;
-	packet->now = tick_of((spinat_time)bpf_ktime_get_coarse_ns());
+	packet->now = tick_of(
+	    constants.clock_begin + (spinat_time)bpf_ktime_get_coarse_ns());
 	return check_rules(packet);
 }
 

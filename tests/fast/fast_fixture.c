@@ -102,7 +102,7 @@ struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook)
 	    test_memory(bed->memory.size[SPINAT_REGION_ENGINE]);
 	bed->nat =
 	    nat_start_in(config, &bed->memory, fast_now() - FAST_HEAD_START);
-	need(fast_load(bed->fast, bed->nat->engine, bed->devices, &error),
+	need(fast_load(bed->fast, bed->nat->engine, bed->devices, 0, &error),
 	    &error);
 	need(fast_attach(bed->fast, hook, &error), &error);
 	fast_next_epoch(bed->fast);

@@ -68,7 +68,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", metafunc.config.getoption("--through").split(","), scope="session")
+        through = getattr(metafunc.module, "BACKENDS", metafunc.config.getoption("--through").split(","))
+        metafunc.parametrize("backend", through, scope="session")
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ static const struct {
     {"ike_ports auto 0.0.0.0", "f:1:16: 0.0.0.0 is of \"this network\"; *"},
     {"ike_ports auto 192.0.2.1 192.0.2.2",
 	"f:1:26: \"192.0.2.2\" is one word too many; *"},
-    {"backend divert", "f:1:9: \"divert\" is none of nfqueue|tun"},
+    {"backend divert", "f:1:9: \"divert\" is none of auto|bpf|nfqueue|tun"},
     {"log_target file", "f:1:12: \"file\" is none of stderr|syslog|journal"},
     {"log_target syslog x", "f:1:19: \"x\" is one word too many; *"},
     /* numbers */

@@ -1,0 +1,174 @@
+"""The fast path in the kernel: that packets go that way, and that the administrator's rules still hold.
+
+What it does to packets is in tests/fast; here are real hosts, with unfinished checksums and large packets at tc.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Iterator
+
+import pytest
+from conftest import Start
+from esp_host import GCM, EspHost, connect
+from ike_end import IkeEnd, establish
+from test_ordinary import HOST, SERVER, transfer
+from wire import watch, wrong_checksums
+
+from lab.probes import ping_from as ping
+from lab.spinatd import Spinatd
+from lab.topology import Topology
+
+BACKENDS = ["bpf"]
+PORT = 7200
+
+
+@pytest.fixture(params=["tc", "xdp"])
+def fast(request: pytest.FixtureRequest, start: Start, topology: Topology) -> Iterator[Spinatd]:
+    """A daemon with its programs at one of the hooks.
+
+    XDP cannot see unfinished checksums: offloads are off, as the lab has them.
+    """
+    topology.make_xdp_possible(request.param == "xdp")
+    yield start(fast_path=request.param)
+    topology.make_xdp_possible(False)
+
+
+def taken(spinat: Spinatd, side: str) -> int:
+    """How many packets of a side the kernel has translated."""
+    return spinat.show_json("stats")["fast_path"][side]["taken"]["packets"]
+
+
+class Echo:
+    """A UDP socket on a host, and one on the server that answers each datagram."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.server = topology["server"].socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.server.bind((SERVER, PORT))
+        self.host = topology["host"].socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.host.connect((SERVER, PORT))
+        for one in (self.server, self.host):
+            one.settimeout(1)
+
+    def asks(self, answered: bool = True) -> bool:
+        """One datagram there, and one back; whether they arrived."""
+        try:
+            self.host.send(b"question")
+            data, who = self.server.recvfrom(100)
+            if not answered:
+                return True
+            self.server.sendto(data, who)
+            return self.host.recv(100) == data
+        except TimeoutError:
+            return False
+
+    def close(self) -> None:
+        self.server.close()
+        self.host.close()
+
+
+@pytest.fixture
+def echo(topology: Topology, fast: Spinatd) -> Iterator[Echo]:
+    one = Echo(topology)
+    yield one
+    one.close()
+
+
+def test_known_flows_stay_in_the_kernel(topology: Topology, fast: Spinatd, echo: Echo) -> None:
+    with watch(topology) as wire:
+        for _ in range(20):
+            assert echo.asks()
+        assert ping(topology["host"], SERVER, count=5) == 5
+    # The first each way opens the flow, the second may still meet closed gates.
+    assert taken(fast, "inside") >= 18 + 3 and taken(fast, "outside") >= 18 + 3
+    assert wire.leaked == [] and wrong_checksums(wire.packets) == []
+    # What is counted there is counted once, and seen at once.
+    flow = next(one for one in fast.show_json("flows") if one["protocol"] in (17, "udp"))
+    assert flow["packets"] == {"inside": 20, "outside": 20}
+
+
+@pytest.mark.parametrize("offload", ["none", "all", "hosts"])
+def test_bulk_tcp(topology: Topology, start: Start, offload: str) -> None:
+    """With offload packets are large and their checksums unfinished: for ever, or until they leave the gateway."""
+    fast = start()
+    topology.offloads(offload != "none")
+    if offload == "hosts":
+        for interface in ("in", "out"):
+            topology.gw.run("ethtool", "-K", interface, "tx", "off")
+    try:
+        assert transfer(topology["host"], topology["server"], SERVER, SERVER, 7100, 20_000_000)
+    finally:
+        topology.offloads(False)
+    assert taken(fast, "inside") > 200
+
+
+def test_esp_stays_in_the_kernel(
+    topology: Topology, fast: Spinatd, peers: dict[str, EspHost], ike: dict[str, IkeEnd], public: str
+) -> None:
+    establish(ike, "c1", public, b"client-1", b"gateway1")
+    connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001, GCM)
+    with watch(topology, "ip proto 50") as wire:
+        assert ping(topology["c1"], "10.2.0.1", count=10) == 10
+    assert taken(fast, "inside") >= 5 and taken(fast, "outside") >= 5, fast.show("datapath") + fast.show("flows")
+    assert wire.leaked == [] and wrong_checksums(wire.packets) == []
+    # Both counted every packet once, and know the last one's number.
+    for one in fast.show_json("flows"):
+        assert sum(one["packets"].values()) == one["sequence"] == 10
+
+
+def test_a_new_rule_holds_for_flows_there_are(topology: Topology, fast: Spinatd, echo: Echo) -> None:
+    for _ in range(5):
+        assert echo.asks()
+    before = taken(fast, "inside")
+    assert before > 0
+    rule = ["FORWARD", "-s", HOST, "-p", "udp", "--dport", str(PORT), "-j", "DROP"]
+    topology.gw.run("iptables", "-I", *rule)
+    try:
+        time.sleep(0.3)
+        assert not echo.asks(answered=False)
+        assert taken(fast, "inside") == before
+    finally:
+        topology.gw.run("iptables", "-D", *rule)
+    time.sleep(0.3)
+    for _ in range(5):
+        assert echo.asks()
+    assert taken(fast, "inside") > before
+
+
+def test_a_rule_that_drops_from_the_start(topology: Topology, fast: Spinatd, echo: Echo) -> None:
+    """No packet of a flow that no rule has passed is taken."""
+    rule = ["FORWARD", "-s", HOST, "-p", "udp", "--dport", str(PORT), "-j", "DROP"]
+    topology.gw.run("iptables", "-I", *rule)
+    try:
+        for _ in range(3):
+            assert not echo.asks(answered=False)
+    finally:
+        topology.gw.run("iptables", "-D", *rule)
+    assert taken(fast, "inside") == 0
+
+
+def test_a_stop_and_a_crash_leave_no_program(topology: Topology, fast: Spinatd, echo: Echo) -> None:
+    """After a crash nothing leaves untranslated: what no program takes waits for a daemon."""
+    for _ in range(3):
+        assert echo.asks()
+    fast.kill()
+    with watch(topology) as wire:
+        assert not echo.asks(answered=False)
+    assert wire.leaked == []
+    fast.start()
+    assert echo.asks()
+
+
+def test_show_datapath(topology: Topology, fast: Spinatd, echo: Echo) -> None:
+    for _ in range(10):
+        assert echo.asks()
+    shown = fast.show("datapath")
+    assert "taken" in shown and "no-flow" in shown and fast.options["fast_path"].upper() in shown.upper(), shown
+
+
+def test_a_device_that_has_no_such_hook_is_named(topology: Topology, start: Start) -> None:
+    """`auto` goes on without, and says why."""
+    nat = start(backend="auto", inside_interface="lo", inside_network="192.168.1.0/24", fast_path="xdp")
+    assert "no fast path" in nat.said()
+    assert nat.show_json("stats")["fast_path"] is None

@@ -114,6 +114,9 @@ int tun_device_open(
 	}
 	/* Loose: what is written to it has sources of anywhere. */
 	set_sysctl("ipv4", name, "rp_filter", "2");
+	/* Of the gateway too: what its kernel has to say about a translated
+	 * packet goes to the public address, and so comes through us. */
+	set_sysctl("ipv4", name, "accept_local", "1");
 	set_sysctl("ipv6", name, "disable_ipv6", "1");
 	code = bring_up(name, like);
 	if (code != 0) {

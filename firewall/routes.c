@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -72,6 +73,19 @@ static int change_rule(struct session *session, const struct routes *routes)
 	return code == -EEXIST ? 0 : code;
 }
 
+/** Of scope host: the kernel never chooses it by itself. */
+static int change_dummy(struct session *session, unsigned device)
+{
+	struct ifaddrmsg *address =
+	    begin(session, RTM_NEWADDR, sizeof(*address));
+	address->ifa_family = AF_INET;
+	address->ifa_prefixlen = 32;
+	address->ifa_scope = RT_SCOPE_HOST;
+	address->ifa_index = device;
+	mnl_attr_put_u32(session->message, IFA_LOCAL, htonl(ROUTES_DUMMY));
+	return end(session);
+}
+
 /** device 0: none, as for throw and blackhole. */
 static int change_route(struct session *session, unsigned table, uint8_t type,
     struct spinat_prefix net, unsigned device, uint32_t metric)
@@ -88,6 +102,9 @@ static int change_route(struct session *session, unsigned table, uint8_t type,
 	mnl_attr_put_u32(session->message, RTA_TABLE, table);
 	if (device != 0)
 		mnl_attr_put_u32(session->message, RTA_OIF, device);
+	if (device != 0 && table == RT_TABLE_MAIN)
+		mnl_attr_put_u32(
+		    session->message, RTA_PREFSRC, htonl(ROUTES_DUMMY));
 	if (metric != 0)
 		mnl_attr_put_u32(session->message, RTA_PRIORITY, metric);
 	return end(session);
@@ -146,8 +163,13 @@ static void change_inside(struct session *session, const struct routes *routes)
 static void change_outside(struct session *session, const struct routes *routes)
 {
 	unsigned device = if_nametoindex(ROUTES_DEVICE_OUTSIDE);
+	unsigned inside = if_nametoindex(ROUTES_DEVICE_INSIDE);
 	unsigned outside = if_nametoindex(routes->interface);
 
+	/* When it goes, what comes from it goes with it. */
+	if (inside != 0 && !session->removing &&
+	    failed(session, change_dummy(session, inside), "the dummy address"))
+		return;
 	for (unsigned i = 0; i < routes->public_count; i++) {
 		const struct spinat_prefix net = {
 		    routes->public_addresses[i], 32};

@@ -6,8 +6,15 @@
  *   table   inside networks: throw (on to the main table)
  *           default: spinat-in
  *           default, if that is gone: blackhole
- *   main    each public address: spinat-out
+ *   main    each public address: spinat-out, from the dummy address
+ *   address the dummy address, on spinat-in
  *   proxy   ARP for each public address on the outside interface
+ *
+ * The dummy address is whom the kernel's own ICMP errors about what was
+ * translated already ("fragmentation needed") come from.  They are sent to the
+ * public address, are translated, and come in by spinat-in with a source that
+ * is the gateway's own.  The kernel takes that, however strict `rp_filter` is
+ * elsewhere, where the address is of the very device and `accept_local` is set.
  */
 #ifndef SPINAT_FIREWALL_ROUTES_H
 #define SPINAT_FIREWALL_ROUTES_H
@@ -19,6 +26,7 @@
 #define ROUTES_DEVICE_INSIDE  "spinat-in"
 #define ROUTES_DEVICE_OUTSIDE "spinat-out"
 #define ROUTES_TABLE          5350 /* also the rule's priority */
+#define ROUTES_DUMMY          0xc0000008u /* 192.0.0.8 (RFC 7600) */
 
 struct routes {
 	char inside_interface[IFNAMSIZ], interface[IFNAMSIZ];

@@ -20,7 +20,7 @@ from lab.ordinary import Server
 from lab.probes import command
 from lab.probes import ping_from as ping
 from lab.spinatd import Spinatd
-from lab.topology import ORDINARY, Topology
+from lab.topology import ORDINARY, PUBLIC, Topology
 
 HOST, HOST2, SERVER = (ORDINARY[role].address for role in ("host", "host2", "server"))
 
@@ -262,6 +262,36 @@ def test_path_mtu_is_discovered(topology: Topology, spinat: Spinatd) -> None:
     finally:
         topology.router.ip("link set net mtu 1500")
         topology["host"].ip("route flush cache")
+
+
+@pytest.mark.parametrize("strict", [0, 1, 2])
+def test_path_mtu_of_the_gateway_s_own_link_is_discovered(
+    topology: Topology, start: Start, backend: str, strict: int
+) -> None:
+    """The gateway's own kernel says that its outside link is narrow, and to the host that sent: what it quotes has been
+    translated already, so it must come back the same way, whatever the gateway thinks of reverse paths (`rp_filter`)."""
+    start()
+    route = "route replace default via 203.0.113.254"
+    sniffer = topology["host"].socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    sniffer.settimeout(2)
+    topology.gw.ip(f"{route} mtu 1300")
+    topology.gw.sysctl(net__ipv4__conf__all__rp_filter=strict)
+    try:
+        assert ping(topology["host"], SERVER, 3, "-s", "100") == 3
+        out = topology["host"].run(*command(SERVER, 3, 0.1, "-M", "do", "-s", "1372"), check=False).stdout
+        assert "mtu = 1300" in out or "mtu=1300" in out, out
+        assert ping(topology["host"], SERVER, 3, "-M", "do", "-s", "1272") == 3
+        errors = (packet for packet in iter(lambda: IP(sniffer.recv(2000)), None) if packet[ICMP].type == 3)
+        error = next(errors)
+    finally:
+        topology.gw.ip(route)
+        topology.gw.sysctl(net__ipv4__conf__all__rp_filter=0)
+        topology["host"].ip("route flush cache")
+        sniffer.close()
+    assert error.src in (("192.0.0.8",) if backend == "tun" else ("192.168.1.1", PUBLIC)), error.src
+    assert wrong_checksums([error]) == []
+    quoted = IP(bytes(error[ICMP].payload))
+    assert (quoted.src, quoted.dst, error[ICMP].nexthopmtu) == (HOST, SERVER, 1300)
 
 
 def test_other_protocols_by_address(topology: Topology, spinat: Spinatd, public: str) -> None:

@@ -32,7 +32,7 @@ NFQUEUE = [
     *(("start-5", "v1"), ("start-5", "mixed"), ("first-5", "v2"), ("overlap-5", "mixed"), ("silence-rekey-5", "v2")),
     *(("natt-3", "v2"), ("vpnc", "v1"), ("mtu-2", "v2"), ("mtu-own-2", "v1"), ("fragments-2", "v1")),
 ]
-TUN = [("first-2", "v2"), ("overlap-2", "v1"), ("mtu-2", "v1")]
+TUN = [("first-2", "v2"), ("overlap-2", "v1"), ("mtu-2", "v1"), ("mtu-own-2", "v2")]
 IPSEC_ONLY = [("first-2", "v1"), ("silence-rekey-2", "v2")]
 JOURNAL = [("restart-2", "v2"), ("crash-5", "mixed")]
 CONTROL = [("overlap-5", "v2")]
@@ -65,11 +65,6 @@ def test_spinat_rebooted_gateway_calls(world: World, nfqueue: Spinatd, key: str,
 @pytest.mark.choice(TUN)
 def test_spinat_tun(world: World, tun: Spinatd, key: str, ike: str) -> None:
     passes(world, tun, CASES[key], ike)
-
-
-@pytest.mark.xfail(reason="the gateway's own ICMP error leaves spinat-in with the gateway's address, and its kernel drops that")
-def test_spinat_tun_own_narrow_link(world: World, tun: Spinatd) -> None:
-    passes(world, tun, CASES["mtu-own-1"], "v2")
 
 
 @pytest.mark.choice(IPSEC_ONLY)

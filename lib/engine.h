@@ -14,6 +14,7 @@
 #include "ipsec/peer.h"
 #include "ipsec/sketch.h"
 #include "packet/fragment.h"
+#include "packet/identity.h"
 
 #define BURST      32u /* packets hashed and prefetched together */
 #define AH_HOSTS   64u /* hosts that were told about AH */
@@ -37,6 +38,7 @@ struct spinat {
 	struct bindings bindings;
 	struct sketch sketch;
 	struct fragments fragments;
+	struct identities identities;
 	struct random random;
 	tick timers_done; /* the last tick whose timers have all fired */
 
@@ -47,6 +49,7 @@ struct spinat {
 
 	struct spinat_stats stats;
 	struct copies copies; /* of the packet at work */
+	be16 identity;        /* that its datagram has got before; zero: none */
 	struct view views[BURST];
 };
 

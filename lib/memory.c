@@ -45,6 +45,7 @@ static void lay_out(struct spinat *engine,
 	sketch_init(&engine->sketch, arena, max_spis(config));
 	fragments_init(
 	    &engine->fragments, arena, config->max_fragments, hash_seed, now);
+	identities_init(&engine->identities, arena, config->seed + 16);
 }
 
 int spinat_region_sizes(
@@ -91,6 +92,7 @@ static struct spinat *make(struct arena *const arenas[SPINAT_REGIONS],
 	engine->icmp_tokens = ICMP_BURST;
 	for (int i = 0; i < SPINAT_TIMEOUT_COUNT; i++)
 		engine->timeouts[i] = tick_span(config->timeouts[i]);
+	engine->identity = (be16){0};
 	memcpy(
 	    engine->publics, config->public_addresses, sizeof engine->publics);
 	engine->public_count = engine->public_max = config->public_count;

@@ -3,10 +3,10 @@
  * Virtual reassembly (RFC 4787 REQ-14): later fragments follow their first.
  *
  * A *datagram* entry, keyed {protocol, source, destination, IP id, side},
- * remembers what became of the first fragment: its new addresses, or that it
- * was passed or dropped.  A fragment that comes before its first is copied into
- * chunks of a bounded pool and waits there.  Everything ends with the
- * datagram's timer.
+ * remembers what became of the first fragment: its new addresses and IP id, or
+ * that it was passed or dropped.  A fragment that comes before its first is
+ * copied into chunks of a bounded pool and waits there.  Everything ends with
+ * the datagram's timer.
  */
 #ifndef SPINAT_PACKET_FRAGMENT_H
 #define SPINAT_PACKET_FRAGMENT_H
@@ -38,7 +38,8 @@ struct copies {
 struct fragment_fate {
 	uint8_t verdict; /* enum spinat_verdict; HELD: not known yet */
 	uint8_t to, reason;
-	be32 source, destination; /* when TRANSLATED */
+	be16 id;
+	be32 source, destination; /* with the id: when TRANSLATED */
 	struct copies copies;
 };
 

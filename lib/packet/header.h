@@ -23,6 +23,7 @@ enum {
 	IP4_HEADER_MIN = 20,
 	IP4_PLAIN = 0x45, /* version 4, five words: no options */
 };
+#define IP4_DONT_FRAGMENT   0x4000u
 #define IP4_MORE_FRAGMENTS  0x2000u
 #define IP4_FRAGMENT_OFFSET 0x1fffu
 

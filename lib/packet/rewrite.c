@@ -19,6 +19,16 @@ void rewrite_addresses(uint8_t *ip, be32 source, be32 destination)
 	    ip + IP4_CHECKSUM, csum_apply(load_be16(ip + IP4_CHECKSUM), delta));
 }
 
+void rewrite_identity(uint8_t *ip, be16 id)
+{
+	const uint16_t delta =
+	    csum_fold(csum_change16(load_be16(ip + IP4_ID), id));
+
+	store_be16(ip + IP4_ID, id);
+	store_be16(
+	    ip + IP4_CHECKSUM, csum_apply(load_be16(ip + IP4_CHECKSUM), delta));
+}
+
 static void rewrite_udp_end(const struct view *view, unsigned address_at,
     be32 address, unsigned port_at, be16 port)
 {

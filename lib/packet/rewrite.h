@@ -68,6 +68,8 @@ static inline void rewrite_packet(
 
 /** Replaces source and destination of an IP header and mends its checksum. */
 void rewrite_addresses(uint8_t *ip, be32 source, be32 destination);
+/** Replaces the IP id and mends the header's checksum. */
+void rewrite_identity(uint8_t *ip, be16 id);
 /** Replaces one end of a UDP packet (IKE), and mends both checksums. */
 void rewrite_udp_source(const struct view *view, be32 address, be16 port);
 void rewrite_udp_destination(const struct view *view, be32 address, be16 port);

@@ -16,6 +16,7 @@
 #include "timers.h"
 #include "packet/rewrite.h"
 #include "proto/copies.h"
+#include "proto/identify.h"
 #include "proto/ipsec.h"
 #include "proto/proto.h"
 #include "verdict.h"
@@ -206,6 +207,7 @@ static SLOW_PATH enum spinat_verdict end_special(
 	if ((flow->flags & FLOW_OWN) != 0)
 		return verdict_pass(engine, view, SPINAT_REASON_OWN_TRAFFIC);
 	rewrite_packet(view, flow, view->side);
+	identify(engine, view);
 	ipsec_turn_inward(view);
 	view->hash = key_hash(&engine->table.seed, &view->key);
 	return take(engine, view, flow->side[SPINAT_INSIDE].local);
@@ -248,6 +250,7 @@ static enum spinat_verdict take(
 	if (UNLIKELY((flow->flags & (FLOW_HAIRPIN | FLOW_OWN)) != 0))
 		return end_special(engine, view, flow);
 	rewrite_packet(view, flow, seen);
+	identify(engine, view);
 	return verdict_translated(engine, view, !seen);
 }
 

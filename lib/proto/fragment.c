@@ -13,13 +13,24 @@ static tick expiry(const struct spinat *engine)
 	return engine->tick + engine->timeouts[SPINAT_TIMEOUT_FRAGMENT];
 }
 
+/* The same is done to it as to the first; in a hairpin the copies, too, are of
+ * what was translated outward. */
+static void follow_first(struct spinat *engine, uint8_t *ip, size_t length,
+    const struct fragment_fate *fate)
+{
+	if (fate->verdict == SPINAT_TRANSLATED) {
+		rewrite_addresses(ip, fate->source, fate->destination);
+		rewrite_identity(ip, fate->id);
+	}
+	copies_send_fragment(engine, ip, length, &fate->copies);
+}
+
 static enum spinat_verdict share_fate(struct spinat *engine,
     const struct view *view, const struct fragment_fate *fate)
 {
-	copies_send_fragment(engine, view->ip, view->ip_length, &fate->copies);
+	follow_first(engine, view->ip, view->ip_length, fate);
 	switch (fate->verdict) {
 	case SPINAT_TRANSLATED:
-		rewrite_addresses(view->ip, fate->source, fate->destination);
 		return verdict_translated(engine, view, fate->to);
 	case SPINAT_PASSED:
 		return verdict_pass(engine, view, fate->reason);
@@ -73,10 +84,8 @@ static void release(struct spinat *engine, uint32_t number)
 
 	while ((length = fragment_take(&engine->fragments, number)) != 0) {
 		uint8_t *packet = engine->fragments.whole;
-		copies_send_fragment(engine, packet, length, &fate->copies);
+		follow_first(engine, packet, length, fate);
 		if (fate->verdict == SPINAT_TRANSLATED) {
-			rewrite_addresses(
-			    packet, fate->source, fate->destination);
 			engine_emit(engine, fate->to, packet, length);
 		} else {
 			event_held(engine,
@@ -89,18 +98,27 @@ static void release(struct spinat *engine, uint32_t number)
 
 uint32_t fragment_first_seen(struct spinat *engine, const struct view *view)
 {
-	return fragment_datagram(&engine->fragments, view, expiry(engine));
+	const uint32_t number =
+	    fragment_datagram(&engine->fragments, view, expiry(engine));
+	const struct fragment_fate *fate =
+	    &engine->fragments.datagrams[number].fate;
+
+	if (number != 0 && fate->verdict == SPINAT_TRANSLATED)
+		engine->identity = fate->id;
+	return number;
 }
 
 void fragment_first_done(struct spinat *engine, uint32_t number,
     const struct view *view, enum spinat_verdict verdict)
 {
+	engine->identity = (be16){0};
 	if (number == 0)
 		return; /* the later ones find no room either: dropped */
 	engine->fragments.datagrams[number].fate = (struct fragment_fate){
 	    .verdict = (uint8_t)verdict,
 	    .to = view->packet->to,
 	    .reason = view->packet->reason,
+	    .id = load_be16(view->ip + IP4_ID),
 	    .source = load_be32(view->ip + IP4_SOURCE),
 	    .destination = load_be32(view->ip + IP4_DESTINATION),
 	    .copies = engine->copies,

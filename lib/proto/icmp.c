@@ -12,6 +12,7 @@
 #include "ipsec/probation.h"
 #include "packet/parse.h"
 #include "packet/rewrite.h"
+#include "proto/identify.h"
 #include "proto/proto.h"
 #include "verdict.h"
 
@@ -311,5 +312,6 @@ enum spinat_verdict icmp_error_packet(struct spinat *engine, struct view *view)
 		return verdict_drop(engine, view, SPINAT_REASON_ICMP_REFUSED);
 	rewrite_quote(view, &quote, &target.quote);
 	rewrite_addresses(view->ip, target.source, target.destination);
+	identify(engine, view);
 	return verdict_translated(engine, view, target.to);
 }

@@ -20,6 +20,7 @@
 #include "timers.h"
 #include "packet/rewrite.h"
 #include "proto/copies.h"
+#include "proto/identify.h"
 #include "proto/ike.h"
 #include "proto/ipsec.h"
 #include "proto/proto.h"
@@ -386,9 +387,11 @@ static enum spinat_verdict take(
 		    view, sa->inside, be16_from_host(IKE_PORT));
 		return verdict_translated(engine, view, SPINAT_INSIDE);
 	}
-	if (!own)
+	if (!own) {
 		rewrite_udp_source(
 		    view, sa->public_address, ike_port_of(engine, sa));
+		identify(engine, view);
+	}
 	sa->sent_checksum = load_be16(view->l4 + UDP_CHECKSUM);
 	sa->sent_id = load_be16(view->ip + IP4_ID);
 	if (own)

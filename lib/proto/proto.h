@@ -20,7 +20,8 @@ enum spinat_verdict icmp_error_packet(struct spinat *engine, struct view *view);
 /** A later fragment: goes where its first went, or waits for it. */
 enum spinat_verdict fragment_packet(struct spinat *engine, struct view *view);
 /** A first fragment came: its datagram, by the addresses it came with; 0: there
- * is no room to follow it. */
+ * is no room to follow it.  One that comes again gets the IP id it got before.
+ */
 uint32_t fragment_first_seen(struct spinat *engine, const struct view *view);
 /** It has its verdict: the later ones follow. */
 void fragment_first_done(struct spinat *engine, uint32_t datagram,

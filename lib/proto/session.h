@@ -7,6 +7,7 @@
 #define SPINAT_PROTO_SESSION_H
 
 #include "packet/rewrite.h"
+#include "proto/identify.h"
 #include "proto/tcp.h"
 #include "verdict.h"
 
@@ -31,6 +32,7 @@ static inline enum spinat_verdict session_follow(struct spinat *engine,
 	else if (UNLIKELY(flow->state == FLOW_NEW) && seen != flow->origin)
 		flow_set_state(flow, FLOW_REPLIED);
 	rewrite_packet(view, flow, seen);
+	identify(engine, view);
 	return verdict_translated(engine, view,
 	    UNLIKELY((flow->flags & FLOW_HAIRPIN) != 0) ? SPINAT_INSIDE
 							: !seen);

@@ -9,6 +9,7 @@ warnings.  Every run is checked for what must hold whatever the input:
 
 * every checksum of every packet that left is right (checksums.py);
 * no packet leaves for the outside with an inside address in it;
+* no receiver outside would put fragments of two datagrams together;
 * every packet read ended in exactly one verdict, and what was written is what
   was translated plus what the engine sent of its own;
 * the events are sound JSON with a name, a time and a reason.
@@ -245,8 +246,28 @@ def nat(conf=CONF, inside=(), outside=(), *, seed=None, until=None,
     return run
 
 
+def datagram(sent):
+    """By what a receiver knows that fragments are of one datagram (RFC 791)."""
+    return sent.raw[4:6] + sent.raw[9:10] + sent.raw[12:20]
+
+
+def check_fragments(sent):
+    """Nothing is there twice, but the same thing, within a datagram's time."""
+    seen = {}
+    for piece in sent:
+        offset = struct.unpack_from("!H", piece.raw, 6)[0] & 0x3FFF
+        if offset != 0:
+            key = datagram(piece) + bytes([offset >> 8, offset & 0xFF])
+            t, before = seen.get(key, (piece.t, piece.raw))
+            assert before == piece.raw or piece.t - t > 30, \
+                f"two datagrams with one identification: {piece.ip!r}"
+            seen[key] = (piece.t, piece.raw)
+
+
 def check_run(run, sound=True):
     """What holds for every run."""
+    if sound:
+        check_fragments(run.to_outside)
     summary = run.summary
     read = sum(side["packets"] for side in summary["from"].values())
     assert sum(summary["verdicts"].values()) == read
@@ -421,6 +442,16 @@ def fragments(packet, *cuts):
                          checksums.ones_complement(bytes(piece[:header])))
         out.append(bytes(piece))
     return out
+
+
+def wholes(sent):
+    """What a receiver has: the packets that came whole, and the datagrams that
+    it puts together, each where its first piece came."""
+    pieces = {}
+    for n, packet in enumerate(sent):
+        whole = struct.unpack_from("!H", packet.raw, 6)[0] & 0x3FFF == 0
+        pieces.setdefault(n if whole else datagram(packet), []).append(packet)
+    return [reassemble(some) for some in pieces.values()]
 
 
 def reassemble(pieces):

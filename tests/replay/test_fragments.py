@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fragments: both directions, any order, bounded."""
 
+import itertools
 import random
 
 import pytest
-from harness import (A, B, CONF, ICMP, IP, PUBLIC, R, TCP, UDP, GRE, Raw,
+from harness import (A, B, C, CONF, ICMP, IP, PUBLIC, R, TCP, UDP, GRE, Raw,
                      converse, data_of, echo, echo_reply, esp, event_t, fragments, nat,
-                     raw, reassemble, tcp, udp)
+                     raw, reassemble, tcp, udp, wholes)
 
 DATA = bytes(range(256)) * 12
 
@@ -27,8 +28,8 @@ def test_outbound(order):
     assert len(run.to_outside) == 3
     whole = reassemble(run.to_outside)
     assert whole[IP].src == PUBLIC and data_of(whole) == DATA
-    assert all(p[IP].src == PUBLIC and p[IP].id == 4242
-               for p in run.to_outside)
+    assert {p[IP].src for p in run.to_outside} == {PUBLIC}
+    assert len({p[IP].id for p in run.to_outside}) == 1
     # What waits leaves with its first, and with its first's time.
     first = order.index(0)
     assert [p.t for p in run.to_outside] == sorted(
@@ -121,13 +122,71 @@ def test_first_refused_drops_the_rest():
         assert run.to_inside == []
 
 
-def test_two_hosts_with_one_identification():
-    one, other = (fragments(udp(host, data=DATA, id=4242), 800)
-                  for host in (A, B))
-    run = nat(CONF, [(0, one[1]), (.1, other[0]), (.2, one[0]),
-                     (.3, other[1])])
-    ports = {p[UDP].sport for p in run.to_outside if p[IP].frag == 0}
-    assert len(run.to_outside) == 4 and len(ports) == 2
+TWINS = {
+    "udp": lambda host, data: udp(host, data=data, id=4242),
+    "tcp": lambda host, data: tcp(host, flags="PA", data=data, id=4242),
+    "echo": lambda host, data: echo(host, data=data, id=4242),
+    "esp": lambda host, data: esp(host, R, int(host[-1]) << 8, data=data,
+                                  id=4242),
+}
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_two_hosts_with_one_identification(kind):
+    """In any order the remote gets two datagrams."""
+    data = {A: DATA, B: DATA[::-1]}
+    cut = [fragments(TWINS[kind](host, data[host]), 800) for host in data]
+    pieces = [piece for two in cut for piece in two]
+    orders = list(itertools.permutations(pieces))
+    run = nat(CONF, [packet for n, order in enumerate(orders)
+                     for packet in at(order, 100 * n)])
+    for n in range(len(orders)):
+        sent = [p for p in run.to_outside if p.t // 100 == n]
+        assert len(sent) == 4 and len({p[IP].id for p in sent}) == 2
+        assert sorted(data_of(whole)[-len(DATA):] for whole in wholes(sent)) \
+            == sorted(data.values())
+
+
+def test_every_host_with_one_identification():
+    """As all of one kind do that count from zero: many, and mixed."""
+    rng = random.Random(11)
+    packets = []
+    for host in range(100):
+        packets += fragments(udp(f"10.0.1.{host}", data=DATA + bytes([host]),
+                                 id=1), 800, 1600)
+    rng.shuffle(packets)
+    run = nat(CONF, at(packets, step=.01))
+    got = wholes(run.to_outside)
+    assert len(got) == 100
+    assert sorted(data_of(whole)[-1] for whole in got) == list(range(100))
+
+
+def test_long_ones_that_may_be_cut_on_their_way():
+    """Whole here, and in pieces beyond: no two of them have one id.  Short ones
+    and those that must not be cut are left alone."""
+    def ids(data, flags):
+        run = nat(CONF, [(0, udp(host, data=data, id=4242, flags=flags))
+                         for host in (A, B, C)])
+        return [p[IP].id for p in run.to_outside]
+
+    assert len(set(ids(bytes(549), 0))) == 3
+    assert ids(bytes(548), 0) == [4242] * 3
+    assert ids(bytes(1400), "DF") == [4242] * 3
+
+
+def test_inbound_ones_keep_theirs():
+    answers = [(1 + n / 10, piece) for n, piece in enumerate(
+        fragments(esp(R, PUBLIC, 0x2002, data=DATA, id=4242), 800, 1600))]
+    run = nat(CONF, [(0, esp(A, R, 0x1001))], answers)
+    assert [p[IP].id for p in run.to_inside] == [4242] * 3
+
+
+def test_first_comes_twice():
+    """The network may double it: what comes then is still of one datagram."""
+    first, *later = fragments(big(), 800, 1600)
+    run = nat(CONF, at([first, later[0], first, later[1]]))
+    assert len(run.to_outside) == 4
+    assert len(wholes(run.to_outside)) == 1
 
 
 def test_bounded():
@@ -192,18 +251,17 @@ def test_unsolicited_is_the_gateways():
 def test_random_order_of_many():
     """40 datagrams of 20 hosts, cut and shuffled, all arrive whole."""
     rng = random.Random(5)
-    packets, wholes = [], {}
+    packets, sent = [], []
     for n in range(40):
         source = f"10.0.0.{10 + n % 20}"
         data = bytes(rng.randrange(256) for _ in range(1000 + 8 * n))
-        wholes[n + 1] = data
+        sent.append(data)
         packets += fragments(udp(source, data=data, id=n + 1), 400, 800)
     rng.shuffle(packets)
     run = nat(CONF, [(n / 100, p) for n, p in enumerate(packets)])
     assert len(run.to_outside) == len(packets)
-    for ident, data in wholes.items():
-        mine = [p for p in run.to_outside if p[IP].id == ident]
-        assert data_of(reassemble(mine)) == data
+    assert sorted(data_of(whole) for whole in wholes(run.to_outside)) == \
+        sorted(sent)
 
 
 def test_tcp_first_is_whole_header():

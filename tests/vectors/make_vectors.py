@@ -16,6 +16,9 @@ knows how the engine works.  The format, one word-separated line each:
     emit inside|outside HEX   a packet that the engine sends of its own while it
                               works on the last one, in order
     wait SECONDS              time passes
+
+What leaves for the outside in fragments has an IP id of the engine's choice: the
+one that is written here stands for it, the same one for the same datagram.
     # ...                     a comment
 """
 import os
@@ -87,6 +90,10 @@ def echo(source, destination, ident, kind=8):
 def esp(source, destination, spi, sequence=1):
     return ip(ESP, source, destination,
               struct.pack(">II", spi, sequence) + bytes(range(24)))
+
+
+def spi(number):
+    return struct.pack(">II", 0xC0000000 + number, 1)
 
 
 def ike(source, destination, initiator, responder, mode="full"):
@@ -229,6 +236,26 @@ def pieces():
         other = "outside" if side == "inside" else "inside"
         v.emit(other, done[2])
         v.emit(other, done[1])
+    # Two hosts choose the same IP id for the same remote at the same time; the
+    # first of the one's comes first, the first of the other's last.
+    for ident, one, other in (
+            (300, lambda host, ident: udp(host, 25010, REMOTE, 53, data, ident=ident),
+             lambda host, ident: udp(host, 25011, REMOTE, 53, data, ident=ident)),
+            (400, lambda host, ident: ip(ESP, host, REMOTE, spi(7) + data, ident),
+             lambda host, ident: ip(ESP, host, REMOTE, spi(8) + data, ident))):
+        cut = fragments(one(INSIDE, ident), 48), fragments(other(INSIDE2, ident), 48)
+        done = (fragments(one(PUBLIC, ident), 48),
+                fragments(other(PUBLIC, ident + 1), 48))
+        v.send("inside", cut[0][0], done[0][0])
+        v.send("inside", cut[1][2], "held")
+        v.send("inside", cut[0][2], done[0][2])
+        v.send("inside", cut[1][0], done[1][0])
+        v.emit("outside", done[1][2])
+        v.send("inside", cut[0][1], done[0][1])
+        v.send("inside", cut[1][1], done[1][1])
+        # One that comes again is of the datagram that it was of.
+        v.send("inside", cut[0][0], done[0][0])
+        v.send("inside", cut[0][1], done[0][1])
     return v
 
 

@@ -25,7 +25,7 @@
 
 #define ROUTES_DEVICE_INSIDE  "spinat-in"
 #define ROUTES_DEVICE_OUTSIDE "spinat-out"
-#define ROUTES_TABLE          5350 /* also the rule's priority */
+#define ROUTES_TABLE          5350        /* also the rule's priority */
 #define ROUTES_DUMMY          0xc0000008u /* 192.0.0.8 (RFC 7600) */
 
 struct routes {

@@ -14,6 +14,7 @@
 #include "fast_tc_object.h"
 #include "fast_xdp_object.h"
 #include "flow/index.h"
+#include "packet/identity.h"
 
 #ifndef MEMBARRIER_CMD_GLOBAL
 #define MEMBARRIER_CMD_GLOBAL MEMBARRIER_CMD_SHARED
@@ -35,6 +36,8 @@ static const struct {
 	INDEX_BUCKET_SLOTS * sizeof(uint32_t), SPINAT_REGION_INDEX},
     [FAST_MAP_SPIS] = {"spi_buckets", BPF_MAP_TYPE_ARRAY,
 	INDEX_BUCKET_SLOTS * sizeof(uint32_t), SPINAT_REGION_SPIS},
+    [FAST_MAP_IDENTITIES] = {"identities", BPF_MAP_TYPE_ARRAY,
+	IDENTITY_SEQUENCES * sizeof(uint32_t), SPINAT_REGION_IDENTITIES},
     [FAST_MAP_SETTINGS] = {"settings", BPF_MAP_TYPE_ARRAY,
 	sizeof(struct fast_settings), -1},
     [FAST_MAP_COUNTS] = {"counts", BPF_MAP_TYPE_PERCPU_ARRAY,
@@ -128,6 +131,10 @@ static struct fast_constants constants_of(const struct spinat *engine,
 	memcpy(constants.seed.times, layout.hash_times,
 	    sizeof(constants.seed.times));
 	constants.seed.finish = layout.hash_finish;
+	constants.identity_seed.add = layout.identity_add;
+	memcpy(constants.identity_seed.times, layout.identity_times,
+	    sizeof(constants.identity_seed.times));
+	constants.identity_seed.finish = layout.identity_finish;
 	constants.index.buckets = layout.index.buckets;
 	constants.index.number_mask = layout.index.number_mask;
 	constants.spis.buckets = layout.spis.buckets;

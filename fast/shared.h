@@ -46,7 +46,7 @@ struct fast_count {
 
 /** Constants of a program, which it is loaded with. */
 struct fast_constants {
-	struct hash_seed seed;
+	struct hash_seed seed, identity_seed;
 	struct {
 		uint32_t buckets, number_mask;
 	} index, spis;

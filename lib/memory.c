@@ -45,7 +45,8 @@ static void lay_out(struct spinat *engine,
 	sketch_init(&engine->sketch, arena, max_spis(config));
 	fragments_init(
 	    &engine->fragments, arena, config->max_fragments, hash_seed, now);
-	identities_init(&engine->identities, arena, config->seed + 16);
+	identities_init(&engine->identities, arenas[SPINAT_REGION_IDENTITIES],
+	    config->seed + 16);
 }
 
 int spinat_region_sizes(
@@ -176,6 +177,10 @@ void spinat_get_layout(
 	    .index = layout_of(&engine->table.index),
 	    .spis = layout_of(&engine->table.spis),
 	    .max_flows = engine->table.max,
+	    .identity_add = engine->identities.seed.add,
+	    .identity_finish = engine->identities.seed.finish,
 	};
 	memcpy(layout->hash_times, seed->times, sizeof layout->hash_times);
+	memcpy(layout->identity_times, engine->identities.seed.times,
+	    sizeof layout->identity_times);
 }

@@ -243,24 +243,49 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 	    length_of_leaving(packet, ip + IP4_HEADER_MIN, segment));
 }
 
-/* What every header of a taken packet becomes: Ethernet's, and IP's. */
-static ALWAYS_INLINE void rewrite_head(
-    const struct packet *packet, uint8_t *data)
+/* The id of what leaves under a public address, where it means anything; the
+ * change of the header's checksum. */
+static ALWAYS_INLINE uint64_t rewrite_identity(
+    const struct packet *packet, uint8_t *ip, uint32_t segments)
+{
+	const struct hash_seed seed = seed_of(&constants.identity_seed);
+	const uint32_t only = 0;
+	const be16 old = load_be16(ip + IP4_ID);
+	struct sequences *sequences;
+	be16 id;
+
+	if (!identity_matters(ip, packet->length))
+		return 0;
+	sequences = bpf_map_lookup_elem(&identities, &only);
+	if (sequences == NULL)
+		return 0;
+	id = identity_draw_from(&sequences->next[identity_sequence(&seed,
+				    packet->to.addresses, packet->protocol)],
+	    segments);
+	store_be16(ip + IP4_ID, id);
+	return csum_change16(old, id);
+}
+
+/* What every header of a taken packet becomes: Ethernet's, and IP's.
+ * `segments`: of a large packet, how many it stands for; else 1. */
+static ALWAYS_INLINE void rewrite_head(const struct packet *packet,
+    uint8_t *data, enum spinat_side side, uint32_t segments)
 {
 	uint8_t *ip = data + ETH_HLEN;
 	const be16 hops = load_be16(ip + IP4_TTL);
 	const be16 fewer =
 	    be16_from_host((uint16_t)(be16_to_host(hops) - 0x100));
-	const uint16_t delta =
-	    csum_fold(packet->to.address_delta + csum_change16(hops, fewer));
+	uint64_t change = packet->to.address_delta + csum_change16(hops, fewer);
 
+	if (side == SPINAT_INSIDE)
+		change += rewrite_identity(packet, ip, segments);
 	memcpy(data, packet->next_mac, ETH_ALEN);
 	memcpy(data + ETH_ALEN, packet->own_mac, ETH_ALEN);
 	memcpy(ip + IP4_SOURCE, &packet->to.addresses,
 	    sizeof packet->to.addresses);
 	store_be16(ip + IP4_TTL, fewer);
-	store_be16(
-	    ip + IP4_CHECKSUM, csum_apply(load_be16(ip + IP4_CHECKSUM), delta));
+	store_be16(ip + IP4_CHECKSUM,
+	    csum_apply(load_be16(ip + IP4_CHECKSUM), csum_fold(change)));
 }
 
 static ALWAYS_INLINE void note_taken(

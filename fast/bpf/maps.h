@@ -11,11 +11,17 @@
 
 #include "fast/shared.h"
 #include "flow/index.h"
+#include "packet/identity.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 struct bucket {
 	uint32_t slots[INDEX_BUCKET_SLOTS];
+};
+
+/* All in one: elements of 4 bytes would be padded. */
+struct sequences {
+	uint32_t next[IDENTITY_SEQUENCES];
 };
 
 /* An array that the daemon has mapped: the engine's own memory. */
@@ -33,6 +39,7 @@ TABLE(counters_inside, struct flow_counter);
 TABLE(counters_outside, struct flow_counter);
 TABLE(index_buckets, struct bucket);
 TABLE(spi_buckets, struct bucket);
+TABLE(identities, struct sequences);
 TABLE(settings, struct fast_settings);
 
 struct {

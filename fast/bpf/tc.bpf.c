@@ -119,7 +119,8 @@ static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
 	data = (uint8_t *)(long)skb->data;
 	if (data + HEADERS_MIN > (const uint8_t *)(long)skb->data_end)
 		return TC_ACT_SHOT; /* cannot be: it was there */
-	rewrite_head(&packet, data);
+	rewrite_head(
+	    &packet, data, side, skb->gso_segs == 0 ? 1 : skb->gso_segs);
 	rewrite_ids(&packet, data + ETH_HLEN + IP4_HEADER_MIN);
 	note_taken(&packet, side, data + ETH_HLEN + IP4_HEADER_MIN);
 	set_taken();

@@ -59,7 +59,7 @@ static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
 		return XDP_PASS;
 	}
 	l4 = data + ETH_HLEN + IP4_HEADER_MIN;
-	rewrite_head(&packet, data);
+	rewrite_head(&packet, data, side, 1);
 	rewrite_transport(&packet, l4);
 	note_taken(&packet, side, l4);
 	return (int)bpf_redirect(constants.devices[!side], 0);

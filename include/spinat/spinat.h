@@ -503,8 +503,9 @@ enum spinat_region {
 	SPINAT_REGION_COUNTERS_INSIDE, /* of packets from the inside: 16 bytes,
 					* as many as records */
 	SPINAT_REGION_COUNTERS_OUTSIDE,
-	SPINAT_REGION_INDEX, /* buckets of 64 bytes that find records */
-	SPINAT_REGION_SPIS,  /* the same, of inbound SPIs seen outside */
+	SPINAT_REGION_INDEX,      /* buckets of 64 bytes that find records */
+	SPINAT_REGION_SPIS,       /* the same, of inbound SPIs seen outside */
+	SPINAT_REGION_IDENTITIES, /* sequences of IP ids: 4 bytes each */
 	SPINAT_REGIONS
 };
 
@@ -545,6 +546,8 @@ struct spinat_index_layout {
 /** What one has to know to look up in the tables of an engine. */
 struct spinat_layout {
 	uint64_t hash_add, hash_times[4], hash_finish; /* secret */
+	/* the same of the sequences of IP ids (lib/packet/identity.h) */
+	uint64_t identity_add, identity_times[4], identity_finish;
 	struct spinat_index_layout index, spis;
 	uint32_t max_flows;
 };

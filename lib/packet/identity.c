@@ -11,31 +11,25 @@ void identities_init(
 	uint64_t words[2];
 	uint8_t own[sizeof words];
 
-	identities->last =
-	    arena_take(arena, IDENTITY_SEQUENCES, sizeof *identities->last);
+	identities->next =
+	    arena_take(arena, IDENTITY_SEQUENCES, sizeof *identities->next);
 	random_init(&random, seed);
 	random.counter = FIRST_DRAW;
 	for (unsigned i = 0; i < 2; i++)
 		words[i] = random_next(&random);
 	memcpy(own, words, sizeof own);
 	hash_seed_init(&identities->seed, own);
-	if (identities->last == NULL)
+	if (identities->next == NULL)
 		return;
 	for (unsigned i = 0; i < IDENTITY_SEQUENCES; i++)
-		identities->last[i] = (uint16_t)random_next(&random);
+		identities->next[i] = (uint32_t)random_next(&random);
 }
 
 be16 identity_draw(
     struct identities *identities, const uint8_t *ip, unsigned count)
 {
-	const uint64_t hash =
-	    hash_words(&identities->seed, load_be32(ip + IP4_SOURCE).raw,
-		load_be32(ip + IP4_DESTINATION).raw, ip[IP4_PROTOCOL], 0);
-	uint16_t *last = &identities->last[hash % IDENTITY_SEQUENCES];
-	uint16_t id = (uint16_t)(*last + 1);
+	const uint32_t sequence = identity_sequence(
+	    &identities->seed, load_pair32(ip + IP4_SOURCE), ip[IP4_PROTOCOL]);
 
-	if (id == 0)
-		id = 1;
-	*last = (uint16_t)(id + count - 1);
-	return be16_from_host(id);
+	return identity_draw_from(&identities->next[sequence], count);
 }

@@ -12,7 +12,8 @@
  * their answers by the id (traceroute) are among these.
  *
  * A sequence is found by a keyed hash and begins at random.  Where two meet in
- * one they go on together: ids come round sooner, and no other harm is done.
+ * one they go on together: ids come round sooner, and no other harm is done.  A
+ * fast path draws from the same sequences, at the same time.
  */
 #ifndef SPINAT_PACKET_IDENTITY_H
 #define SPINAT_PACKET_IDENTITY_H
@@ -25,7 +26,7 @@
 #define IDENTITY_SHORT     576u  /* RFC 791: what every host takes */
 
 struct identities {
-	uint16_t *last; /* [IDENTITY_SEQUENCES] */
+	uint32_t *next; /* [IDENTITY_SEQUENCES] */
 	struct hash_seed seed;
 };
 
@@ -44,8 +45,27 @@ static inline bool identity_matters(const uint8_t *ip, unsigned length)
 	    (word & htobe16(IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) != 0;
 }
 
-/** The first of the next `count` ids of a packet's sequence; never zero, which
- * a raw socket takes for none. */
+/** The number of the sequence of what has these addresses, from the source on,
+ * and this protocol. */
+static inline uint32_t identity_sequence(
+    const struct hash_seed *seed, uint64_t addresses, uint8_t protocol)
+{
+	return (uint32_t)hash_words(seed, (uint32_t)addresses,
+		   (uint32_t)(addresses >> 32), protocol, 0) %
+	    IDENTITY_SEQUENCES;
+}
+
+/** The first of `count` ids that are drawn from a sequence; never zero, which a
+ * raw socket takes for none. */
+static inline be16 identity_draw_from(uint32_t *next, uint32_t count)
+{
+	const uint32_t drawn =
+	    __atomic_fetch_add(next, count, __ATOMIC_RELAXED);
+
+	return be16_from_host((uint16_t)(drawn % UINT16_MAX + 1));
+}
+
+/** The same of a packet's sequence. */
 be16 identity_draw(
     struct identities *identities, const uint8_t *ip, unsigned count);
 

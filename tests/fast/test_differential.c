@@ -44,8 +44,9 @@ static void make_session(struct run *run, enum spinat_side side, unsigned host,
 	const uint16_t port = (uint16_t)(4000 + number);
 	const uint16_t public_port = run->ports[host][number];
 	const bool out = side == SPINAT_INSIDE;
-	char data[64] = "some bytes";
-	const size_t length = draw(run, sizeof data);
+	char data[1000] = "some bytes";
+	/* Long ones without DF get another id. */
+	const size_t length = draw(run, draw(run, 4) == 0 ? sizeof data : 64);
 
 	switch (number % 3) {
 	case 0:
@@ -89,13 +90,15 @@ static void make_any(
     struct run *run, enum spinat_side side, unsigned host, struct pkt *pkt)
 {
 	const unsigned number = draw(run, PORTS);
-	struct pkt parts[8];
+	struct pkt parts[64];
 
 	if (draw(run, 4) == 0)
 		make_tunnel(run, side, host, pkt);
 	else
 		make_session(run, side, host, number, pkt);
 	put16(pkt->data + 4, draw(run, 65536));
+	if (draw(run, 3) == 0)
+		put16(pkt->data + 6, 0x4000); /* DF */
 	pkt->data[1] = (uint8_t)draw(run, 256);
 	pkt->data[8] = (uint8_t)(draw(run, 20) == 0 ? 1 : 2 + draw(run, 250));
 	fix_sums(pkt);

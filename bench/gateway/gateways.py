@@ -1,0 +1,198 @@
+"""The gateways that are measured.
+
+To add one, write a line in `GATEWAYS` (a back end of spinatd) or a class (anything else).  What a gateway says of
+itself:
+
+    name        in the names of the figures
+    translates  whether the sink must see the public address: a gateway that did not translate is not measured
+    public      that address
+    by_xdp      it takes packets by XDP, whose users see checksums as they are: TCP's must be finished by the ends
+    program()   its BPF program, for measuring that alone: ("xdp", DEVICE), or ("xdp" or "tc", "ID@DEVICE")
+    refuses()   why it cannot carry a load, if it cannot
+    fit()       called before a load of so many flows
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+import os
+import select
+import subprocess
+from typing import Callable
+
+from bench.gateway import conntrack
+from bench.gateway.bed import INSIDE_NET, MACS, OUTSIDE, Bed
+from lab.spinatd import Spinatd, build_dir
+from lab.topology import INSIDE_IF, OUTSIDE_IF
+
+START_SECONDS = 10.0
+
+
+def program_path(name: str) -> str:
+    """A program of the benchmark."""
+    return str(build_dir() / "bench" / "gateway" / name)
+
+
+class Gateway(abc.ABC):
+    """Something between the two devices of a bed's gateway."""
+
+    name = ""
+    translates = True
+    public = OUTSIDE
+    by_xdp = False
+
+    def __init__(self, bed: Bed, core: int) -> None:
+        self.bed = bed
+        self.core = core
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Begin.  The run's end stops it."""
+
+    def fit(self, flows: int) -> None:
+        """A load of so many flows comes."""
+
+    def refuses(self, load: str, flows: int) -> str | None:
+        """Why it cannot carry a load, if it cannot."""
+        return None
+
+    def program(self) -> tuple[str, str] | None:
+        """Which BPF program it is, if it is one."""
+        return None
+
+
+class Xdp(Gateway):
+    """A program of the benchmark's own, held by bench-gateway-xdp."""
+
+    by_xdp = True
+    process: subprocess.Popen[str] | None = None
+
+    def __init__(self, bed: Bed, core: int) -> None:
+        super().__init__(bed, core)
+        bed.run.defer(self.stop)
+
+    def hold(self, *arguments: str) -> None:
+        """Put it there, in the place of an earlier one."""
+        self.stop()
+        argv = [program_path("bench-gateway-xdp"), self.name, INSIDE_IF, OUTSIDE_IF, *arguments]
+        self.process = self.bed.gw.start(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
+        said = self.process.stdout.readline() if ready else "nothing"
+        if said != "ready\n":
+            raise RuntimeError(f"bench-gateway-xdp says: {said.strip()}")
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.terminate()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+class Redirect(Xdp):
+    """No gateway: frames are moved from one device to the other.  What others take beyond it is what they add."""
+
+    name = "redirect"
+    translates = False
+
+    def start(self) -> None:
+        self.hold()
+
+    def refuses(self, load: str, flows: int) -> str | None:
+        return "it is no router: TCP does not pass" if load == "tcp" else None
+
+
+class Forward(Gateway):
+    """The kernel routes, without a firewall and without connection tracking."""
+
+    name = "forward"
+    translates = False
+
+    def start(self) -> None:
+        pass
+
+
+class Masquerade(Gateway):
+    """The kernel's NAT, by nftables."""
+
+    name = "masquerade"
+
+    def start(self) -> None:
+        self.bed.gw.run(
+            "nft",
+            "add table ip nat; add chain ip nat out { type nat hook postrouting priority srcnat; }; "
+            f"add rule ip nat out oifname {OUTSIDE_IF} ip saddr {INSIDE_NET} masquerade",
+        )
+
+    def refuses(self, load: str, flows: int) -> str | None:
+        return conntrack.lacking(flows)
+
+
+class Floor(Xdp):
+    """The least that a NAT in XDP must do (floor.bpf.c), with a table laid out for the load."""
+
+    name = "floor"
+
+    def start(self) -> None:
+        self.fit(1)
+
+    def fit(self, flows: int) -> None:
+        self.hold(str(flows), OUTSIDE, MACS["generator"], MACS["sink"])
+
+    def program(self) -> tuple[str, str] | None:
+        return "xdp", INSIDE_IF
+
+
+class Spinat(Gateway):
+    """spinatd with one of its back ends, configured as in the README, with room for the largest load.
+
+    The process has the CPU that everything runs on, and a real-time priority there: see live.c.  `options` are lines of
+    its configuration; `program` says where its BPF program is attached to the inside device, "xdp" or "tc", if it is.
+    """
+
+    def __init__(self, bed: Bed, core: int, name: str, by_xdp: bool = False, program: str = "", **options: str) -> None:
+        super().__init__(bed, core)
+        self.name = name
+        self.by_xdp = by_xdp
+        self._program = program
+        given = {"same_ports": "yes", "inside_network": INSIDE_NET, "max_flows": "2200000", "timeout_udp": "3600"}
+        self.daemon = Spinatd(bed, given | options)  # type: ignore[arg-type]
+        self.public = self.daemon.public
+
+    def start(self) -> None:
+        self.daemon.start()
+        process = self.daemon.process
+        assert process is not None
+        os.sched_setaffinity(process.pid, {self.core})
+        os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(1))
+
+    def refuses(self, load: str, flows: int) -> str | None:
+        return conntrack.lacking(flows) if self.daemon.options["backend"] == "nfqueue" else None
+
+    def program(self) -> tuple[str, str] | None:
+        if self._program != "tc":
+            return (self._program, INSIDE_IF) if self._program else None
+        shown = self.bed.gw.run("bpftool", "-j", "net", "show", "dev", INSIDE_IF).stdout
+        found = [one for one in json.loads(shown)[0]["tc"] if "ingress" in one["kind"]]
+        return "tc", f"{found[0].get('prog_id', found[0].get('id'))}@{INSIDE_IF}"
+
+
+def _spinat(name: str, **options: object) -> Callable[[Bed, int], Gateway]:
+    return lambda bed, core: Spinat(bed, core, name, **options)  # type: ignore[arg-type]
+
+
+# The first one is what others are measured beyond, and ratios are to `masquerade`.
+GATEWAYS: dict[str, Callable[[Bed, int], Gateway]] = {
+    "redirect": Redirect,
+    "forward": Forward,
+    "masquerade": Masquerade,
+    "floor": Floor,
+    "spinat-nfqueue": _spinat("spinat-nfqueue", backend="nfqueue"),
+    "spinat-tun": _spinat("spinat-tun", backend="tun"),
+}
+BASE = "redirect"
+YARDSTICK = "masquerade"
+FLOOR = "floor"

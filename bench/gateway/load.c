@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One measurement: attaches the sink in its namespace, makes a load in the
+ * generator's, and prints one line of names and numbers:
+ *
+ *   sent N received N foreign N timed N seconds S
+ *   sent N received N p50 US p99 US                            (--echo)
+ *
+ * With --open each flow has one packet first, which is not measured; that line
+ * begins with "opened N of N".
+ */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <inttypes.h>
+
+#include "bench/gateway/load.h"
+#include "bench/gateway/netns.h"
+
+struct options {
+	const char *generator, *sink, *public, *echo;
+	const char *device, *sink_device;
+	struct frame_load load;
+	struct span span;
+	int open;
+};
+
+enum {
+	OPTION_GENERATOR = 256,
+	OPTION_SINK,
+	OPTION_DEVICE,
+	OPTION_SINK_DEVICE,
+	OPTION_MAC,
+	OPTION_SOURCE_MAC,
+	OPTION_PUBLIC,
+	OPTION_ECHO,
+	OPTION_PROTOCOL,
+	OPTION_FLOWS,
+	OPTION_FIRST,
+	OPTION_SEQUENTIAL,
+	OPTION_IMIX,
+	OPTION_SECONDS,
+	OPTION_COUNT,
+	OPTION_OPEN
+};
+
+static const struct option names[] = {
+    {"generator", 1, NULL, OPTION_GENERATOR},
+    {"sink", 1, NULL, OPTION_SINK},
+    {"device", 1, NULL, OPTION_DEVICE},
+    {"sink-device", 1, NULL, OPTION_SINK_DEVICE},
+    {"mac", 1, NULL, OPTION_MAC},
+    {"source-mac", 1, NULL, OPTION_SOURCE_MAC},
+    {"public", 1, NULL, OPTION_PUBLIC},
+    {"echo", 1, NULL, OPTION_ECHO},
+    {"protocol", 1, NULL, OPTION_PROTOCOL},
+    {"flows", 1, NULL, OPTION_FLOWS},
+    {"first", 1, NULL, OPTION_FIRST},
+    {"sequential", 0, NULL, OPTION_SEQUENTIAL},
+    {"imix", 0, NULL, OPTION_IMIX},
+    {"seconds", 1, NULL, OPTION_SECONDS},
+    {"count", 1, NULL, OPTION_COUNT},
+    {"open", 0, NULL, OPTION_OPEN},
+    {NULL, 0, NULL, 0},
+};
+
+static uint32_t number(const char *text)
+{
+	return (uint32_t)strtoul(text, NULL, 10);
+}
+
+static void set(struct options *options, int option, const char *value)
+{
+	struct frame_load *load = &options->load;
+
+	switch (option) {
+	case OPTION_GENERATOR:
+		options->generator = value;
+		break;
+	case OPTION_SINK:
+		options->sink = value;
+		break;
+	case OPTION_DEVICE:
+		options->device = value;
+		break;
+	case OPTION_SINK_DEVICE:
+		options->sink_device = value;
+		break;
+	case OPTION_MAC:
+		parse_mac(value, load->macs);
+		break;
+	case OPTION_SOURCE_MAC:
+		parse_mac(value, load->macs + 6);
+		break;
+	case OPTION_PUBLIC:
+		options->public = value;
+		break;
+	case OPTION_ECHO:
+		options->echo = value;
+		break;
+	case OPTION_PROTOCOL:
+		load->protocol =
+		    strcmp(value, "esp") == 0 ? FRAME_ESP : FRAME_UDP;
+		break;
+	case OPTION_FLOWS:
+		load->flows = number(value);
+		break;
+	case OPTION_FIRST:
+		load->first = number(value);
+		break;
+	case OPTION_SEQUENTIAL:
+		load->sequential = 1;
+		break;
+	case OPTION_IMIX:
+		load->imix = 1;
+		break;
+	case OPTION_SECONDS:
+		options->span.seconds = strtod(value, NULL);
+		break;
+	case OPTION_COUNT:
+		options->span.packets = number(value);
+		break;
+	case OPTION_OPEN:
+		options->open = 1;
+		break;
+	default:
+		die("bench-gateway-load: see the head of load.c");
+	}
+}
+
+/** One packet of each flow, in turn. */
+static void open_flows(const struct options *options)
+{
+	const struct span once = {1e9, options->load.flows};
+	struct frame_load load = options->load;
+	struct tally tally = {0};
+
+	load.sequential = 1;
+	load.imix = 0;
+	live_run(&load, once, &tally);
+	printf(
+	    "opened %" PRIu64 " of %" PRIu64 " ", tally.received, tally.sent);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+	    .device = "eth0",
+	    .sink_device = "eth0",
+	    .load = {.protocol = FRAME_UDP, .flows = 1},
+	    .span = {1e9, UINT64_MAX},
+	};
+	struct tally tally = {0};
+	uint32_t public_address = 0;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+		set(&options, option, optarg);
+	if (options.generator == NULL || options.sink == NULL)
+		die("bench-gateway-load: --generator and --sink are needed");
+	if (options.public != NULL &&
+	    inet_pton(AF_INET, options.public, &public_address) != 1)
+		die("not an address: %s", options.public);
+	enter_netns(options.sink);
+	sink_open(options.sink_device, public_address);
+	enter_netns(options.generator);
+	if (options.echo != NULL) {
+		echo_run(options.echo, options.span.seconds);
+		return 0;
+	}
+	live_open(options.device);
+	if (options.open)
+		open_flows(&options);
+	live_run(&options.load, options.span, &tally);
+	printf("sent %" PRIu64 " received %" PRIu64 " foreign %" PRIu64
+	       " timed %" PRIu64 " seconds %.9f\n",
+	    tally.sent, tally.received, tally.foreign, tally.timed,
+	    tally.seconds);
+	return 0;
+}

@@ -1,0 +1,232 @@
+"""The loads: what is sent through a gateway, and which figures come out.
+
+A load measures one gateway once (`measure`) and gives named figures; run.py does that turn by turn, takes medians and
+works out ratios.  A figure's name is the load's, or that and a suffix.
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+import math
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from bench.gateway.bed import MACS, SINK, Bed
+from bench.gateway.gateways import Gateway, program_path
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long, and on which CPU."""
+
+    seconds: float
+    core: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value.  `added`: what the same load takes without a gateway is to be taken off."""
+
+    value: float
+    unit: str
+    added: bool = False
+    more_is_better: bool = False
+
+
+@dataclass
+class Sample:
+    """What one measurement gave: figures by suffix, and what was lost of the packets, as a part of one."""
+
+    figures: dict[str, Figure]
+    loss: float | None = None
+
+
+class Unfit(Exception):
+    """A gateway does not carry a load; the sentence says why, and no figure is printed."""
+
+
+class Load(abc.ABC):
+    """One load; `name` follows the gateway's in the names of figures."""
+
+    name = ""
+    flows = 1
+
+    def prepare(self, gateway: Gateway) -> None:
+        """Before the first measurement of a gateway with this load."""
+        gateway.fit(self.flows)
+
+    @abc.abstractmethod
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        """Measure once; `turn` counts from 0."""
+
+
+def pinned(core: int, *argv: str) -> list[str]:
+    """A command line that has a CPU, as far as others let it."""
+    return ["taskset", "-c", str(core), "nice", "-n", "-20", *argv]
+
+
+def numbers(text: str) -> dict[str, float]:
+    """Names and numbers in turn, as the benchmark's programs print them."""
+    words = text.split()
+    return {name: float(value) for name, value in zip(words[::2], words[1::2])}
+
+
+def run_load(bed: Bed, core: int, *options: str) -> dict[str, float]:
+    """bench-gateway-load with the namespaces of a bed."""
+    argv = [program_path("bench-gateway-load"), "--generator", bed.generator.name, "--sink", bed.sink.name]
+    argv += ["--mac", MACS["in"], "--source-mac", MACS["generator"], *options]
+    done = subprocess.run(pinned(core, *argv), capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Unfit(done.stderr.strip() or f"bench-gateway-load: exit code {done.returncode}")
+    return numbers(done.stdout)
+
+
+def lost(result: dict[str, float]) -> float:
+    """What part of the packets did not come out."""
+    return 1 - result["received"] / result["sent"]
+
+
+def judge(gateway: Gateway, result: dict[str, float]) -> None:
+    """Refuse a gateway that carries nothing, or lets inside addresses out."""
+    if result["received"] == 0:
+        raise Unfit("nothing came out")
+    if gateway.translates and result["foreign"] > 0:
+        raise Unfit(f"{result['foreign']:.0f} of {result['received']:.0f} packets came out untranslated")
+
+
+@dataclass
+class Packets(Load):
+    """Frames at random over so many flows, as fast as they go: nanoseconds for each.
+
+    Each flow is opened first, in the first turn, by one packet that is not measured.
+    """
+
+    name: str
+    flows: int
+    protocol: str = "udp"
+    imix: bool = False
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        options = ["--protocol", self.protocol, "--flows", str(self.flows), "--seconds", f"{effort.seconds}"]
+        options += ["--imix"] * self.imix + ["--open"] * (turn == 0)
+        options += ["--public", gateway.public] * gateway.translates
+        result = run_load(gateway.bed, effort.core, *options)
+        judge(gateway, result)
+        if result.get("opened", self.flows) < 0.99 * self.flows:
+            raise Unfit(f"only {result['opened']:.0f} of {self.flows} flows could be opened")
+        each = result["seconds"] / result["timed"] * 1e9
+        return Sample({"": Figure(each, "ns/packet", added=True)}, lost(result))
+
+
+@dataclass
+class NewFlows(Load):
+    """One packet of each of many flows that were never seen before: flows a second, everything counted.
+
+    They are new sessions of inside endpoints with remote hosts that they have not talked to.
+    """
+
+    name: str = "new"
+    flows: int = 100_000
+
+    def prepare(self, gateway: Gateway) -> None:
+        gateway.fit(20 * self.flows)
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        options = ["--flows", str(self.flows), "--count", str(self.flows), "--sequential"]
+        options += ["--first", str(1024 * (turn + 1))]
+        options += ["--public", gateway.public] * gateway.translates
+        result = run_load(gateway.bed, effort.core, *options)
+        judge(gateway, result)
+        rate = result["timed"] / result["seconds"]
+        return Sample({"": Figure(rate, "flows/s", more_is_better=True)}, lost(result))
+
+
+@dataclass
+class Echo(Load):
+    """Round trips of one small datagram at a time, which the sink's device returns: microseconds."""
+
+    name: str = "echo"
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        result = run_load(gateway.bed, effort.core, "--echo", SINK, "--seconds", f"{effort.seconds}")
+        figures = {f".{name}": Figure(result[name], "us") for name in ("p50", "p99")}
+        return Sample(figures, lost(result))
+
+
+@dataclass
+class Tcp(Load):
+    """One TCP stream by iperf3, with all offloads that the devices have; client and server on a CPU each."""
+
+    name: str = "tcp"
+    _server: list[str] = field(default_factory=lambda: ["iperf3", "-s", "-1"])
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        bed = gateway.bed
+        other = next((cpu for cpu in sorted(os.sched_getaffinity(0)) if cpu != effort.core), effort.core)
+        bed.checksum_offload(not gateway.by_xdp)
+        server = bed.sink.start(*pinned(other, *self._server))
+        try:
+            self._wait(bed)
+            argv = ["iperf3", "-J", "-c", SINK, "-t", str(math.ceil(effort.seconds))]
+            done = bed.generator.run(*pinned(effort.core, *argv), check=False, timeout=effort.seconds + 30)
+            report = json.loads(done.stdout or "{}")
+            if "error" in report or done.returncode != 0:
+                raise Unfit(f"iperf3: {report.get('error', done.stderr.strip())}")
+            rate = report["end"]["sum_received"]["bits_per_second"] / 1e9
+            return Sample({"": Figure(rate, "Gbit/s", more_is_better=True)})
+        finally:
+            server.kill()
+            server.wait()
+            bed.checksum_offload(False)
+
+    @staticmethod
+    def _wait(bed: Bed) -> None:
+        """Until the server listens."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            if ":5201" in bed.sink.run("ss", "-Hltn").stdout:
+                return
+            time.sleep(0.02)
+        raise Unfit("iperf3: the server does not listen")
+
+
+@dataclass
+class Program(Load):
+    """The gateway's BPF program alone, by BPF_PROG_RUN, above an empty one."""
+
+    name: str
+    flows: int
+
+    def prepare(self, gateway: Gateway) -> None:
+        gateway.fit(self.flows)
+        options = ["--flows", str(self.flows), "--count", str(self.flows), "--sequential"]
+        run_load(gateway.bed, gateway.core, *options)
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        program = gateway.program()
+        if program is None:
+            raise Unfit("it is no BPF program")
+        argv = [program_path("bench-gateway-progrun"), *program, "udp", str(self.flows), "1"]
+        done = gateway.bed.gw.run(*pinned(effort.core, *argv), check=False, timeout=120)
+        if done.returncode != 0:
+            raise Unfit(done.stderr.strip())
+        return Sample({"": Figure(numbers(done.stdout)["nanoseconds"], "ns/packet")})
+
+
+SIZES = {"1": 1, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
+
+# Those with many flows come last: what has been learnt stays.
+LOADS: list[Load] = [
+    *(Packets(f"udp64.flows-{name}", SIZES[name]) for name in ("1", "10k", "100k")),
+    Packets("esp64.sas-1", 1, "esp"),
+    Packets("esp64.sas-10k", 10_000, "esp"),
+    Packets("imix.flows-10k", 10_000, imix=True),
+    Echo(),
+    Tcp(),
+    NewFlows(),
+    Packets("udp64.flows-1m", 1_000_000),
+    *(Program(f"program.flows-{name}", flows) for name, flows in SIZES.items()),
+]

@@ -6,11 +6,12 @@ FUZZ_SECONDS ?= 60
 PYTHON = /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo check check-san bench simulation lint format fuzz install clean
+.PHONY: help deps build demo check check-san bench bench-gateway bench-gateway-docs \
+    simulation lint format fuzz install clean
 
 help: ## this list
 	@echo "spinat: an SPI-aware NAT. Targets:"
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 28
 	@echo "  make check SAN=1  the tests under AddressSanitizer and UBSan"
 
 deps: ## install the Debian packages that all the rest needs
@@ -41,6 +42,14 @@ check-san: deps
 bench: deps build ## machine-readable figures of the engine
 	@$(BUILD)/bench/bench-hash
 	@$(BUILD)/bench/bench-engine
+
+bench-gateway: deps build ## ... of whole gateways, beside netfilter (BENCH_ARGS=--quick)
+	@SPINAT_BUILD=$(BUILD) $(PYTHON) -m bench.gateway.run --output $(BUILD)/bench-gateway.txt $(BENCH_ARGS)
+	@$(PYTHON) -m bench.gateway.plot $(BUILD)/bench-gateway.txt $(BUILD)/bench-gateway.svg
+
+bench-gateway-docs: ## put the figures of the last bench-gateway into docs/
+	@$(PYTHON) -m bench.gateway.plot $(BUILD)/bench-gateway.txt docs/bench-gateway.svg
+	@$(PYTHON) -m bench.gateway.table $(BUILD)/bench-gateway.txt docs/benchmarks.md
 
 simulation: deps build ## measure the figures of docs/simulation.md anew
 	@tools/simulation-table $(BUILD)

@@ -26,7 +26,7 @@ const volatile struct floor_side sides[2] = {};
 const volatile __u32 public_address = 0; /* in wire order */
 const volatile __u32 mask = 0;           /* slots - 1 */
 
-__u32 opened = 0;
+__u32 given = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -102,7 +102,8 @@ static __always_inline void fill(
 static __noinline int open(struct floor_record *record, __u32 source,
     __u32 destination, __u32 ports, __u32 protocol)
 {
-	const __u32 port = 1024 + opened % 64512;
+	/* Taken whether it fits or not: the next flow is to try another one. */
+	const __u32 port = 1024 + given++ % 64512;
 	struct floor_record out = {.source = source,
 	    .destination = destination,
 	    .ports = ports,
@@ -133,7 +134,6 @@ static __noinline int open(struct floor_record *record, __u32 source,
 		return -1;
 	}
 	fill(inbound, &back);
-	opened++;
 	return 0;
 }
 

@@ -132,7 +132,7 @@ class NewFlows(Load):
     flows: int = 100_000
 
     def prepare(self, gateway: Gateway) -> None:
-        gateway.fit(20 * self.flows)
+        gateway.fit(10 * self.flows)
 
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
         options = ["--flows", str(self.flows), "--count", str(self.flows), "--sequential"]

@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Iterator, TextIO
+from typing import Callable, Iterator
 
 from bench.gateway import conntrack
 from bench.gateway.bed import Bed
@@ -42,6 +42,18 @@ def lacking() -> list[str]:
     if not os.path.exists(program_path("bench-gateway-load")):
         found.append("the benchmark's programs (clang, bpftool, libbpf-dev; then make build)")
     return found
+
+
+def busy_cpus(seconds: float = 1.0) -> float:
+    """How many CPUs' worth of time is used, by whomever, while we do nothing: how noisy the figures will be."""
+
+    def used() -> float:
+        words = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+        return (sum(words[:8]) - words[3] - words[4]) / os.sysconf("SC_CLK_TCK")  # all but idle and iowait
+
+    before, begin = used(), time.monotonic()
+    time.sleep(seconds)
+    return (used() - before) / (time.monotonic() - begin)
 
 
 class Turns:
@@ -121,7 +133,7 @@ def chosen(names: list[str], wanted: str | None) -> list[str]:
     return [name for name in names if any(name.startswith(one) for one in wanted.split(","))]
 
 
-def start_all(run: Run, names: list[str], core: int, say: TextIO) -> dict[str, Gateway]:
+def start_all(run: Run, names: list[str], core: int, say: Callable[[str], None]) -> dict[str, Gateway]:
     """A bed for each gateway, and the gateway on it."""
     gateways: dict[str, Gateway] = {}
     for name in names:
@@ -130,7 +142,7 @@ def start_all(run: Run, names: list[str], core: int, say: TextIO) -> dict[str, G
         try:
             gateway.start()
         except (SpinatdFailed, RuntimeError) as failure:
-            print(f"bench-skip gateway.{name} {' '.join(str(failure).split())}", file=say, flush=True)
+            say(f"bench-skip gateway.{name} {' '.join(str(failure).split())}")
             continue
         gateways[name] = gateway
     return gateways
@@ -154,17 +166,22 @@ def main() -> int:
     loads = [load for load in LOADS if load.name in chosen([load.name for load in LOADS], given.loads)]
     effort = Effort(0.2 if given.quick else given.seconds, given.core)
     kept: list[str] = []
+
+    def say(line: Line | str) -> None:
+        print(line, flush=True)
+        kept.append(str(line))
+
+    say(Line("gateway.machine.busy", busy_cpus(), "cpus"))
     began = time.monotonic()
     cleanup()
     with Run() as run:
         conntrack.make_room(run)
-        gateways = start_all(run, names, given.core, sys.stdout)
+        gateways = start_all(run, names, given.core, say)
         for load in loads:
             turns = Turns(load)
             turns.measure(gateways, effort, given.rounds)
             for line in turns.lines():
-                print(line, flush=True)
-                kept.append(str(line))
+                say(line)
     print(f"bench-gateway: {time.monotonic() - began:.0f} s", file=sys.stderr)
     if given.output:
         given.output.write_text("\n".join(kept) + "\n", encoding="utf-8")

@@ -1,0 +1,87 @@
+"""Writes a run's lines as tables into a page: `python3 -m bench.gateway.table LINES PAGE.md`.
+
+They replace what is between the two marks below, so that no figure is ever copied by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Iterable, Iterator
+
+from bench.gateway.gateways import BASE, FLOOR, GATEWAYS, YARDSTICK
+from bench.gateway.lines import Lines
+from bench.gateway.loads import LOADS, Packets, Program
+
+BEGIN = "<!-- figures of bench-gateway: begin (bench/gateway/table.py writes this) -->"
+END = "<!-- figures of bench-gateway: end -->"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Lines of Markdown."""
+    head = list(head)
+    yield "| " + " | ".join(head) + " |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+
+
+def with_ratio(lines: Lines, gateway: str, load: str, suffix: str = "") -> str:
+    """A figure, and how it compares."""
+    cell = lines.cell(gateway, load, suffix)
+    ratio = lines.cell(gateway, load, f"{suffix}.ratio").removesuffix("\\*")
+    return cell if ratio == "-" else f"{cell} ({ratio})"
+
+
+def tables(lines: Lines) -> Iterator[str]:
+    names = [name for name in GATEWAYS if any(key.startswith(f"gateway.{name}.") for key in lines.figures)]
+    packets = [load.name for load in LOADS if isinstance(load, Packets)]
+    yield f"What it adds, ns/packet, and in brackets how many times less that is than what `{YARDSTICK}` adds:"
+    yield ""
+    rows = [[f"`{BASE}`, all of it", *(lines.cell(BASE, load, ".absolute") for load in packets)]]
+    rows += [[f"`{name}`", *(with_ratio(lines, name, load) for load in packets)] for name in names if name != BASE]
+    yield from table(["", *packets], rows)
+    yield "The others, in brackets how many times better:"
+    yield ""
+    others = [("new", ""), ("tcp", ""), ("echo", ".p50"), ("echo", ".p99")]
+    yield from table(
+        ["", "`new`, flows/s", "`tcp`, Gbit/s", "`echo.p50`, us", "`echo.p99`, us"],
+        [[f"`{name}`", *(with_ratio(lines, name, *other) for other in others)] for name in names],
+    )
+    programs = [load.name for load in LOADS if isinstance(load, Program)]
+    measured = [name for name in names if any(lines.value(name, load) is not None for load in programs)]
+    yield f"The program alone, ns/packet, and in brackets how many times that of `{FLOOR}`:"
+    yield ""
+    yield from table(["", *programs], [[f"`{n}`", *(with_ratio(lines, n, load) for load in programs)] for n in measured])
+    if any(line.lossy for line in lines.figures.values()):
+        yield "(\\*) Over 1 % of the packets were lost."
+        yield ""
+    for name, reason in lines.skipped.items():
+        yield f"* `{name}` was not measured: {reason}."
+    if lines.skipped:
+        yield ""
+    busy = lines.figures.get("gateway.machine.busy")
+    if busy is not None:
+        yield f"When the run began, other work kept {busy.value:.1f} of the machine's CPUs busy."
+        yield ""
+
+
+def fill(page: str, lines: Lines) -> str:
+    """The page with the tables between the marks."""
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    return before + BEGIN + "\n\n" + "\n".join(tables(lines)) + "\n" + END + after
+
+
+def main() -> int:
+    if len(sys.argv) != 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    page = Path(sys.argv[2])
+    page.write_text(fill(page.read_text(encoding="utf-8"), Lines.read(Path(sys.argv[1]))), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -27,6 +27,9 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import INSIDE_IF, OUTSIDE_IF
 
 START_SECONDS = 10.0
+# Real-time priorities, on the CPU that everything runs on: gateways that are processes go before the generator (live.c
+# says why), and nobody else comes in between.
+GENERATOR_PRIORITY, DAEMON_PRIORITY = 1, 2
 
 
 def program_path(name: str) -> str:
@@ -167,7 +170,7 @@ class Spinat(Gateway):
         process = self.daemon.process
         assert process is not None
         os.sched_setaffinity(process.pid, {self.core})
-        os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(DAEMON_PRIORITY))
 
     def refuses(self, load: str, flows: int) -> str | None:
         return conntrack.lacking(flows) if self.daemon.options["backend"] == "nfqueue" else None

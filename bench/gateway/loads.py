@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 from bench.gateway.bed import MACS, SINK, Bed
-from bench.gateway.gateways import Gateway, program_path
+from bench.gateway.gateways import GENERATOR_PRIORITY, Gateway, program_path
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,16 @@ class Load(abc.ABC):
 
 
 def pinned(core: int, *argv: str) -> list[str]:
-    """A command line that has a CPU, as far as others let it."""
-    return ["taskset", "-c", str(core), "nice", "-n", "-20", *argv]
+    """A command line that has a CPU."""
+    return ["taskset", "-c", str(core), *argv]
+
+
+def alone(core: int, *argv: str) -> list[str]:
+    """A command line that has a CPU to itself, but for gateways: everybody else keeps the 5 % that the kernel gives them.
+
+    (Being nice would not do: where sessions are scheduled as groups it holds within a session only.)
+    """
+    return pinned(core, "chrt", "-f", str(GENERATOR_PRIORITY), *argv)
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -78,7 +86,7 @@ def run_load(bed: Bed, core: int, *options: str) -> dict[str, float]:
     """bench-gateway-load with the namespaces of a bed."""
     argv = [program_path("bench-gateway-load"), "--generator", bed.generator.name, "--sink", bed.sink.name]
     argv += ["--mac", MACS["in"], "--source-mac", MACS["generator"], *options]
-    done = subprocess.run(pinned(core, *argv), capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(alone(core, *argv), capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         raise Unfit(done.stderr.strip() or f"bench-gateway-load: exit code {done.returncode}")
     return numbers(done.stdout)
@@ -210,7 +218,7 @@ class Program(Load):
         if program is None:
             raise Unfit("it is no BPF program")
         argv = [program_path("bench-gateway-progrun"), *program, "udp", str(self.flows), "1"]
-        done = gateway.bed.gw.run(*pinned(effort.core, *argv), check=False, timeout=120)
+        done = gateway.bed.gw.run(*alone(effort.core, *argv), check=False, timeout=120)
         if done.returncode != 0:
             raise Unfit(done.stderr.strip())
         return Sample({"": Figure(numbers(done.stdout)["nanoseconds"], "ns/packet")})

@@ -37,7 +37,7 @@ def lacking() -> list[str]:
     """What the machine lacks."""
     found = need.for_namespaces() + need.for_spinatd()
     found += [f"{name} (package {package})" for name, package in
-              (("nft", "nftables"), ("iperf3", "iperf3"), ("taskset", "util-linux"), ("bpftool", "bpftool"))
+              (("nft", "nftables"), ("iperf3", "iperf3"), ("chrt", "util-linux"), ("bpftool", "bpftool"))
               if shutil.which(name) is None]
     if not os.path.exists(program_path("bench-gateway-load")):
         found.append("the benchmark's programs (clang, bpftool, libbpf-dev; then make build)")
@@ -92,11 +92,15 @@ class Turns:
 
     def _ratio(self, gateway: str, suffix: str, yardstick: str) -> float | None:
         """How many times better than the yardstick; for a program's time, how many times worse than the floor."""
-        pairs = list(zip(self._values(gateway, suffix), self._values(yardstick, suffix)))
+        mine, its = self._values(gateway, suffix), self._values(yardstick, suffix)
+        pairs = list(zip(mine, its))
         if any(min(pair) <= 0 for pair in pairs):
-            return None
+            # What it adds is lost in the noise of single rounds; perhaps not in that of all.
+            pairs = [(statistics.median(mine), statistics.median(its))]
+            if min(pairs[0]) <= 0:
+                return None
         inverse = self.samples[gateway][0].figures[suffix].more_is_better or isinstance(self.load, Program)
-        return statistics.median(mine / its if inverse else its / mine for mine, its in pairs)
+        return statistics.median(one / other if inverse else other / one for one, other in pairs)
 
     def lines(self) -> Iterator[Line | str]:
         """What is printed of it."""

@@ -7,6 +7,7 @@ itself:
     translates  whether the sink must see the public address: a gateway that did not translate is not measured
     public      that address
     by_xdp      it takes packets by XDP, whose users see checksums as they are: TCP's must be finished by the ends
+    openings    how many packets of a flow it must have seen until it treats it as it will from then on
     program()   its BPF program, for measuring that alone: ("xdp", DEVICE), or ("xdp" or "tc", "ID@DEVICE")
     refuses()   why it cannot carry a load, if it cannot
     fit()       called before a load of so many flows
@@ -44,6 +45,7 @@ class Gateway(abc.ABC):
     translates = True
     public = OUTSIDE
     by_xdp = False
+    openings = 1
 
     def __init__(self, bed: Bed, core: int) -> None:
         self.bed = bed
@@ -156,10 +158,13 @@ class Spinat(Gateway):
     its configuration; `program` says where its BPF program is attached to the inside device, "xdp" or "tc", if it is.
     """
 
-    def __init__(self, bed: Bed, core: int, name: str, by_xdp: bool = False, program: str = "", **options: str) -> None:
+    def __init__(
+        self, bed: Bed, core: int, name: str, by_xdp: bool = False, program: str = "", openings: int = 1, **options: str
+    ) -> None:
         super().__init__(bed, core)
         self.name = name
         self.by_xdp = by_xdp
+        self.openings = openings
         self._program = program
         given = {"same_ports": "yes", "inside_network": INSIDE_NET, "max_flows": "2200000", "timeout_udp": "3600"}
         self.daemon = Spinatd(bed, given | options)  # type: ignore[arg-type]
@@ -187,12 +192,13 @@ def _spinat(name: str, **options: object) -> Callable[[Bed, int], Gateway]:
     return lambda bed, core: Spinat(bed, core, name, **options)  # type: ignore[arg-type]
 
 
-# The first one is what others are measured beyond, and ratios are to `masquerade`.
+# In the order of their turns.  The first one is what others are measured beyond, and those whose part is small follow
+# it at once, so that the machine has no time to change its pace.
 GATEWAYS: dict[str, Callable[[Bed, int], Gateway]] = {
     "redirect": Redirect,
+    "floor": Floor,
     "forward": Forward,
     "masquerade": Masquerade,
-    "floor": Floor,
     "spinat-nfqueue": _spinat("spinat-nfqueue", backend="nfqueue"),
     "spinat-tun": _spinat("spinat-tun", backend="tun"),
 }

@@ -48,10 +48,16 @@ static void call(
 	    .data_end = load->imix ? FRAME_LONG : FRAME_SHORT,
 	    .ingress_ifindex = ingress,
 	};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame,
-	    .data_size_in = context.data_end, .ctx_in = &context,
-	    .ctx_size_in = sizeof context, .repeat = (int)count,
-	    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = FRAME_BATCH);
+	struct bpf_test_run_opts options = {
+	    .sz = sizeof options,
+	    .data_in = frame,
+	    .data_size_in = context.data_end,
+	    .ctx_in = &context,
+	    .ctx_size_in = sizeof context,
+	    .repeat = (int)count,
+	    .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+	    .batch_size = FRAME_BATCH,
+	};
 	int failed;
 
 	program->bss->stamps = (struct frame_stamps){0};

@@ -6,8 +6,8 @@
  *   sent N received N foreign N timed N seconds S
  *   sent N received N p50 US p99 US                            (--echo)
  *
- * With --open each flow has one packet first, which is not measured; that line
- * begins with "opened N of N".
+ * With --open N each flow has N packets first, which are not measured; that
+ * line begins with "opened N of N", which is said of the last of them.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -21,7 +21,7 @@ struct options {
 	const char *device, *sink_device;
 	struct frame_load load;
 	struct span span;
-	int open;
+	uint32_t openings;
 };
 
 enum {
@@ -59,7 +59,7 @@ static const struct option names[] = {
     {"imix", 0, NULL, OPTION_IMIX},
     {"seconds", 1, NULL, OPTION_SECONDS},
     {"count", 1, NULL, OPTION_COUNT},
-    {"open", 0, NULL, OPTION_OPEN},
+    {"open", 1, NULL, OPTION_OPEN},
     {NULL, 0, NULL, 0},
 };
 
@@ -120,14 +120,14 @@ static void set(struct options *options, int option, const char *value)
 		options->span.packets = number(value);
 		break;
 	case OPTION_OPEN:
-		options->open = 1;
+		options->openings = number(value);
 		break;
 	default:
 		die("bench-gateway-load: see the head of load.c");
 	}
 }
 
-/** One packet of each flow, in turn. */
+/** Packets of each flow, in turn. */
 static void open_flows(const struct options *options)
 {
 	const struct span once = {1e9, options->load.flows};
@@ -136,7 +136,8 @@ static void open_flows(const struct options *options)
 
 	load.sequential = 1;
 	load.imix = 0;
-	live_run(&load, once, &tally);
+	for (uint32_t i = 0; i < options->openings; i++)
+		live_run(&load, once, &tally);
 	printf(
 	    "opened %" PRIu64 " of %" PRIu64 " ", tally.received, tally.sent);
 }
@@ -168,7 +169,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	live_open(options.device);
-	if (options.open)
+	if (options.openings > 0)
 		open_flows(&options);
 	live_run(&options.load, options.span, &tally);
 	printf("sent %" PRIu64 " received %" PRIu64 " foreign %" PRIu64

@@ -109,7 +109,7 @@ def judge(gateway: Gateway, result: dict[str, float]) -> None:
 class Packets(Load):
     """Frames at random over so many flows, as fast as they go: nanoseconds for each.
 
-    Each flow is opened first, in the first turn, by one packet that is not measured.
+    Each flow is opened first, in the first turn, by a packet (or what the gateway needs) that is not measured.
     """
 
     name: str
@@ -119,7 +119,8 @@ class Packets(Load):
 
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
         options = ["--protocol", self.protocol, "--flows", str(self.flows), "--seconds", f"{effort.seconds}"]
-        options += ["--imix"] * self.imix + ["--open"] * (turn == 0)
+        options += ["--imix"] * self.imix
+        options += ["--open", str(gateway.openings)] if turn == 0 else []
         options += ["--public", gateway.public] * gateway.translates
         result = run_load(gateway.bed, effort.core, *options)
         judge(gateway, result)
@@ -210,7 +211,7 @@ class Program(Load):
 
     def prepare(self, gateway: Gateway) -> None:
         gateway.fit(self.flows)
-        options = ["--flows", str(self.flows), "--count", str(self.flows), "--sequential"]
+        options = ["--flows", str(self.flows), "--open", str(gateway.openings), "--count", "64"]
         run_load(gateway.bed, gateway.core, *options)
 
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:

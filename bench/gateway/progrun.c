@@ -38,11 +38,16 @@ static double run_once(struct run *run, int program)
 	    .data_end = sizeof frame, .ingress_ifindex = run->device};
 	struct __sk_buff skb = {
 	    .ifindex = run->device, .ingress_ifindex = run->device};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame,
-	    .data_size_in = sizeof frame, .data_out = out,
-	    .data_size_out = sizeof out, .repeat = REPEAT,
+	struct bpf_test_run_opts options = {
+	    .sz = sizeof options,
+	    .data_in = frame,
+	    .data_size_in = sizeof frame,
+	    .data_out = out,
+	    .data_size_out = sizeof out,
+	    .repeat = REPEAT,
 	    .ctx_in = run->tc ? (void *)&skb : (void *)&xdp,
-	    .ctx_size_in = run->tc ? sizeof skb : sizeof xdp);
+	    .ctx_size_in = run->tc ? sizeof skb : sizeof xdp,
+	};
 	double begin;
 	int failed = bpf_map_update_elem(run->measured, &slot, &program, 0);
 

@@ -109,7 +109,7 @@ class Turns:
         for name, samples in self.samples.items():
             yield from self._lines_of(name, samples)
 
-    def _lines_of(self, name: str, samples: list[Sample]) -> Iterator[Line]:
+    def _lines_of(self, name: str, samples: list[Sample]) -> Iterator[Line | str]:
         stem = f"gateway.{name}.{self.load.name}"
         losses = [sample.loss for sample in samples if sample.loss is not None]
         loss = statistics.median(losses) if losses else None
@@ -124,7 +124,9 @@ class Turns:
             yield Line(f"{stem}{suffix}", statistics.median(self._values(name, suffix)), figure.unit, lossy)
             if name not in (BASE, yardstick) and yardstick in self.samples:
                 ratio = self._ratio(name, suffix, yardstick)
-                if ratio is not None:
+                if ratio is None:
+                    yield f"bench-skip {stem}{suffix}.ratio what it adds is lost in the noise"
+                else:
                     yield Line(f"{stem}{suffix}.ratio", ratio, unit, lossy)
         if loss is not None:
             yield Line(f"{stem}.loss", loss * 100, "%")
@@ -165,8 +167,7 @@ def main() -> int:
     if found := lacking():
         print("bench-gateway: lacking " + "; ".join(found), file=sys.stderr)
         return 1
-    names = chosen(list(GATEWAYS), given.gateways)
-    names = list(dict.fromkeys([BASE, *names]))
+    names = [BASE] + [name for name in chosen(list(GATEWAYS), given.gateways) if name != BASE]
     loads = [load for load in LOADS if load.name in chosen([load.name for load in LOADS], given.loads)]
     effort = Effort(0.2 if given.quick else given.seconds, given.core)
     kept: list[str] = []

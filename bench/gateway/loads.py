@@ -63,17 +63,12 @@ class Load(abc.ABC):
         """Measure once; `turn` counts from 0."""
 
 
-def pinned(core: int, *argv: str) -> list[str]:
-    """A command line that has a CPU."""
-    return ["taskset", "-c", str(core), *argv]
-
-
 def alone(core: int, *argv: str) -> list[str]:
     """A command line that has a CPU to itself, but for gateways: everybody else keeps the 5 % that the kernel gives them.
 
     (Being nice would not do: where sessions are scheduled as groups it holds within a session only.)
     """
-    return pinned(core, "chrt", "-f", str(GENERATOR_PRIORITY), *argv)
+    return ["taskset", "-c", str(core), "chrt", "-f", str(GENERATOR_PRIORITY), *argv]
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -176,11 +171,11 @@ class Tcp(Load):
         bed = gateway.bed
         other = next((cpu for cpu in sorted(os.sched_getaffinity(0)) if cpu != effort.core), effort.core)
         bed.checksum_offload(not gateway.by_xdp)
-        server = bed.sink.start(*pinned(other, *self._server))
+        server = bed.sink.start(*alone(other, *self._server))
         try:
             self._wait(bed)
             argv = ["iperf3", "-J", "-c", SINK, "-t", str(math.ceil(effort.seconds))]
-            done = bed.generator.run(*pinned(effort.core, *argv), check=False, timeout=effort.seconds + 30)
+            done = bed.generator.run(*alone(effort.core, *argv), check=False, timeout=effort.seconds + 30)
             report = json.loads(done.stdout or "{}")
             if "error" in report or done.returncode != 0:
                 raise Unfit(f"iperf3: {report.get('error', done.stderr.strip())}")

@@ -18,7 +18,7 @@
 #include "bench/gateway/skeletons.h"
 #include "bench/measure.h"
 
-#define REPEAT 500000
+#define REPEAT 100000
 #define ROUNDS 64
 
 struct run {
@@ -29,7 +29,8 @@ struct run {
 	unsigned action; /* what the last one returned */
 };
 
-/** Seconds of REPEAT runs with that program behind the first. */
+/** Nanoseconds of a run with that program behind the first, as the kernel has
+ * measured: a whole number.  From outside, the call takes some 20 ms more. */
 static double run_once(struct run *run, int program)
 {
 	static unsigned char frame[FRAME_SHORT], out[256];
@@ -48,17 +49,15 @@ static double run_once(struct run *run, int program)
 	    .ctx_in = run->tc ? (void *)&skb : (void *)&xdp,
 	    .ctx_size_in = run->tc ? sizeof skb : sizeof xdp,
 	};
-	double begin;
 	int failed = bpf_map_update_elem(run->measured, &slot, &program, 0);
 
 	if (failed != 0)
 		die("the program cannot be called: %s", strerror(errno));
-	begin = seconds();
 	failed = bpf_prog_test_run_opts(run->entry, &options);
 	if (failed != 0)
 		die("BPF_PROG_RUN: %s", strerror(-failed));
 	run->action = options.retval;
-	return seconds() - begin;
+	return options.duration;
 }
 
 static int program_of(const char *text, int tc, unsigned *device)
@@ -106,7 +105,7 @@ int main(int argc, char **argv)
 
 		times[i] = run_once(&run, program) - empty;
 	}
-	printf("nanoseconds %.2f action %u\n",
-	    median(times, rounds) / REPEAT * 1e9, run.action);
+	printf(
+	    "nanoseconds %.0f action %u\n", median(times, rounds), run.action);
 	return 0;
 }

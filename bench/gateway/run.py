@@ -15,6 +15,7 @@ import argparse
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from bench.gateway.lines import Line
 from bench.gateway.loads import LOADS, Effort, Load, Program, Sample, Unfit
 from lab import need
 from lab.cleanup import cleanup
+from lab.netns import CommandFailed
 from lab.run import Run
 from lab.spinatd import SpinatdFailed
 
@@ -75,8 +77,8 @@ class Turns:
                             raise Unfit(reason)
                         self.load.prepare(gateway)
                     self.samples.setdefault(name, []).append(self.load.measure(gateway, effort, turn))
-                except Unfit as unfit:
-                    self.skipped[name] = str(unfit).replace("\n", "; ")
+                except (Unfit, CommandFailed, subprocess.TimeoutExpired) as unfit:
+                    self.skipped[name] = " ".join(str(unfit).split())
                     self.samples.pop(name, None)
 
     def _values(self, gateway: str, suffix: str) -> list[float]:

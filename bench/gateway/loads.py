@@ -237,3 +237,10 @@ LOADS: list[Load] = [
     Packets("udp64.flows-1m", 1_000_000),
     *(Program(f"program.flows-{name}", flows) for name, flows in SIZES.items()),
 ]
+
+
+def packet_loads() -> list[str]:
+    """The names of the loads of packets, in the order in which one reads them."""
+    found = [load for load in LOADS if isinstance(load, Packets)]
+    kinds = list(dict.fromkeys(load.name.split(".")[0] for load in found))
+    return [load.name for load in sorted(found, key=lambda load: (kinds.index(load.name.split(".")[0]), load.flows))]

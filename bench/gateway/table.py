@@ -11,7 +11,7 @@ from typing import Iterable, Iterator
 
 from bench.gateway.gateways import BASE, FLOOR, GATEWAYS, YARDSTICK
 from bench.gateway.lines import Lines
-from bench.gateway.loads import LOADS, Packets, Program
+from bench.gateway.loads import LOADS, Program, packet_loads
 
 BEGIN = "<!-- figures of bench-gateway: begin (bench/gateway/table.py writes this) -->"
 END = "<!-- figures of bench-gateway: end -->"
@@ -36,7 +36,7 @@ def with_ratio(lines: Lines, gateway: str, load: str, suffix: str = "") -> str:
 
 def tables(lines: Lines) -> Iterator[str]:
     names = [name for name in GATEWAYS if any(key.startswith(f"gateway.{name}.") for key in lines.figures)]
-    packets = [load.name for load in LOADS if isinstance(load, Packets)]
+    packets = packet_loads()
     yield f"What it adds, ns/packet, and in brackets how many times less that is than what `{YARDSTICK}` adds:"
     yield ""
     rows = [[f"`{BASE}`, all of it", *(lines.cell(BASE, load, ".absolute") for load in packets)]]

@@ -6,7 +6,10 @@ made them is gone (or its pid now belongs to a process with another start time).
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+from contextlib import contextmanager
+from typing import Iterator
 
 from lab.netns import command, kill_and_delete
 from lab.run import BASE, NAME, start_time
@@ -38,14 +41,29 @@ def leftovers() -> tuple[list[str], list[str]]:
     return spaces, files
 
 
-def cleanup() -> int:
-    """Remove leftovers; returns how many things were removed."""
+@contextmanager
+def alone() -> Iterator[None]:
+    """For the time of the `with` nobody else on this machine cleans up."""
+    BASE.mkdir(parents=True, exist_ok=True, mode=0o755)
+    with open(BASE / "cleanup.lock", "w", encoding="ascii") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def remove() -> int:
+    """Remove leftovers; returns how many things were removed.  For who is `alone`."""
     spaces, files = leftovers()
     for name in spaces:
         kill_and_delete(name)
     for name in files:
         shutil.rmtree(BASE / name, ignore_errors=True)
     return len(spaces) + len(files)
+
+
+def cleanup() -> int:
+    """The same for who is not."""
+    with alone():
+        return remove()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ FUZZ_SECONDS ?= 60
 PYTHON = /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo check check-san bench bench-gateway bench-gateway-docs \
-    simulation lint format fuzz install clean
+.PHONY: help deps build build-san demo check check-san bench bench-gateway \
+    bench-gateway-docs simulation lint format fuzz install clean
 
 help: ## this list
 	@echo "spinat: an SPI-aware NAT. Targets:"
@@ -33,10 +33,13 @@ check: deps build ## all tests (SAN=1: under the sanitizers)
 	@$(PYTHON) tests/run.py --build $(BUILD)
 endif
 
-check-san: deps
-	@test -e $(SAN_BUILD)/build.ninja || meson setup $(SAN_BUILD) \
-	    -Db_sanitize=address,undefined -Db_lundef=false
+$(SAN_BUILD)/build.ninja:
+	meson setup $(SAN_BUILD) -Db_sanitize=address,undefined -Db_lundef=false
+
+build-san: $(SAN_BUILD)/build.ninja
 	@ninja -C $(SAN_BUILD)
+
+check-san: deps build-san
 	@$(PYTHON) tests/run.py --build $(SAN_BUILD) --suites unit,sim,replay,netns
 
 bench: deps build ## machine-readable figures of the engine

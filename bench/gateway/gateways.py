@@ -28,6 +28,8 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import INSIDE_IF, OUTSIDE_IF
 
 START_SECONDS = 10.0
+# What spinatd attaches to the inside device, at tc.
+TC_PROGRAM = "fast_tc_inside"
 # Real-time priorities, on the CPU that everything runs on: gateways that are processes go before the generator (live.c
 # says why), and nobody else comes in between.
 GENERATOR_PRIORITY, DAEMON_PRIORITY = 1, 2
@@ -178,14 +180,15 @@ class Spinat(Gateway):
         os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(DAEMON_PRIORITY))
 
     def refuses(self, load: str, flows: int) -> str | None:
-        return conntrack.lacking(flows) if self.daemon.options["backend"] == "nfqueue" else None
+        return conntrack.lacking(flows) if self.daemon.options["backend"] != "tun" else None
 
     def program(self) -> tuple[str, str] | None:
         if self._program != "tc":
             return (self._program, INSIDE_IF) if self._program else None
-        shown = self.bed.gw.run("bpftool", "-j", "net", "show", "dev", INSIDE_IF).stdout
-        found = [one for one in json.loads(shown)[0]["tc"] if "ingress" in one["kind"]]
-        return "tc", f"{found[0].get('prog_id', found[0].get('id'))}@{INSIDE_IF}"
+        # (bpftool does not list what is attached by a tcx link.)
+        shown = self.bed.gw.run("bpftool", "-j", "prog", "show").stdout
+        found = [one["id"] for one in json.loads(shown) if one.get("name") == TC_PROGRAM]
+        return "tc", f"{max(found)}@{INSIDE_IF}"
 
 
 def _spinat(name: str, **options: object) -> Callable[[Bed, int], Gateway]:
@@ -197,6 +200,10 @@ def _spinat(name: str, **options: object) -> Callable[[Bed, int], Gateway]:
 GATEWAYS: dict[str, Callable[[Bed, int], Gateway]] = {
     "redirect": Redirect,
     "floor": Floor,
+    "spinat-xdp": _spinat(
+        "spinat-xdp", backend="bpf", fast_path="xdp", by_xdp=True, program="xdp", openings=2
+    ),
+    "spinat-tc": _spinat("spinat-tc", backend="bpf", fast_path="tc", program="tc", openings=2),
     "forward": Forward,
     "masquerade": Masquerade,
     "spinat-nfqueue": _spinat("spinat-nfqueue", backend="nfqueue"),

@@ -10,11 +10,10 @@
 #ifndef SPINAT_FAST_BPF_LOOK_H
 #define SPINAT_FAST_BPF_LOOK_H
 
-#include <linux/if_ether.h>
-
 #include "base/csum.h"
 #include "find.h"
 #include "flow/translation.h"
+#include "next_hop.h"
 #include "packet/header.h"
 
 /* As far as it is looked at; ICMP's and ESP's headers are as long as UDP's. */
@@ -25,14 +24,13 @@
 struct packet {
 	uint8_t *ethernet; /* valid until a helper changes the packet */
 	uint32_t length;   /* of IP */
-	uint8_t protocol, tos;
+	uint8_t protocol;
 	struct key key;
 	struct found found;
 	struct flow_counter *counter;
 	tick now;
 	struct translation to;
-	/* the next hop */
-	uint8_t own_mac[ETH_ALEN], next_mac[ETH_ALEN];
+	const struct next_hop *next_hop;
 };
 
 /* From which end of the packet `local` is: the source, for what came from the
@@ -90,7 +88,6 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 		htobe16(IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) != 0)
 		return FAST_FRAGMENT;
 	packet->protocol = ip[IP4_PROTOCOL];
-	packet->tos = ip[IP4_TOS];
 	packet->key = (struct key){0};
 	key_set_head(&packet->key, packet->protocol, wire);
 	key_set_addresses(&packet->key, ip + IP4_SOURCE, turn);
@@ -171,42 +168,6 @@ static ALWAYS_INLINE uint16_t length_of_leaving(
 				       : IP4_HEADER_MIN + header + segment);
 }
 
-/* Asks the routes, as if it had come translated. */
-static ALWAYS_INLINE unsigned find_next_hop(void *context,
-    struct packet *packet, enum spinat_side side, uint16_t length)
-{
-	struct bpf_fib_lookup fib = {
-	    .family = 2, /* AF_INET */
-	    .l4_protocol = packet->protocol,
-	    .tot_len = length,
-	    .ifindex = constants.devices[side],
-	    .tos = packet->tos,
-	    .ipv4_src = (uint32_t)packet->to.addresses,
-	    .ipv4_dst = (uint32_t)(packet->to.addresses >> 32),
-	};
-
-	if (packet->protocol == IPPROTO_TCP ||
-	    packet->protocol == IPPROTO_UDP) {
-		fib.sport = (uint16_t)packet->to.ports;
-		fib.dport = (uint16_t)(packet->to.ports >> 16);
-	}
-	switch (bpf_fib_lookup(context, &fib, sizeof fib, 0)) {
-	case BPF_FIB_LKUP_RET_SUCCESS:
-		break;
-	case BPF_FIB_LKUP_RET_NO_NEIGH:
-		return FAST_NO_NEIGHBOUR;
-	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		return FAST_TOO_BIG;
-	default:
-		return FAST_NO_ROUTE;
-	}
-	if (fib.ifindex != constants.devices[!side])
-		return FAST_NO_ROUTE;
-	memcpy(packet->own_mac, fib.smac, ETH_ALEN);
-	memcpy(packet->next_mac, fib.dmac, ETH_ALEN);
-	return FAST_TAKEN;
-}
-
 /* Of a packet that came from `side`; FAST_TAKEN: it can be.  `segment`: of a
  * large packet, how many bytes each of those that it stands for holds; else 0.
  */
@@ -216,6 +177,7 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 	const enum turn turn =
 	    side == SPINAT_INSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
 	unsigned outcome = parse(packet, data, end, side, turn);
+	struct leaving leaving;
 	const uint8_t *ip;
 
 	if (outcome != FAST_TAKEN)
@@ -239,8 +201,15 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 	if (packet->protocol == IPPROTO_TCP &&
 	    data + HEADERS_TCP > (const uint8_t *)end)
 		return FAST_MALFORMED;
-	return find_next_hop(context, packet, side,
-	    length_of_leaving(packet, ip + IP4_HEADER_MIN, segment));
+	leaving = (struct leaving){
+	    .addresses = packet->to.addresses,
+	    .ports = packet->to.ports,
+	    .length = length_of_leaving(packet, ip + IP4_HEADER_MIN, segment),
+	    .protocol = packet->protocol,
+	    .tos = ip[IP4_TOS],
+	};
+	return find_next_hop(
+	    context, &packet->next_hop, &leaving, side, packet->now);
 }
 
 /* The id of what leaves under a public address, where it means anything; the
@@ -279,8 +248,8 @@ static ALWAYS_INLINE void rewrite_head(const struct packet *packet,
 
 	if (side == SPINAT_INSIDE)
 		change += rewrite_identity(packet, ip, segments);
-	memcpy(data, packet->next_mac, ETH_ALEN);
-	memcpy(data + ETH_ALEN, packet->own_mac, ETH_ALEN);
+	memcpy(data, packet->next_hop->next_mac, ETH_ALEN);
+	memcpy(data + ETH_ALEN, packet->next_hop->own_mac, ETH_ALEN);
 	memcpy(ip + IP4_SOURCE, &packet->to.addresses,
 	    sizeof packet->to.addresses);
 	store_be16(ip + IP4_TTL, fewer);

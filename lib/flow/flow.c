@@ -82,8 +82,7 @@ static unsigned gate_of_esp(const struct flow *flow)
 {
 	if (flow_kind(flow) == SPINAT_FLOW_ESP_IN)
 		return flow->state == FLOW_CONFIRMED ? FLOW_OPEN_OUTSIDE : 0;
-	return flow->state == FLOW_PAIRED && !flow->awaits &&
-		(flow->gate & FLOW_WATCHED) == 0
+	return !flow->awaits && (flow->gate & FLOW_WATCHED) == 0
 	    ? FLOW_OPEN_INSIDE
 	    : 0;
 }

@@ -166,7 +166,8 @@ void fastpath_stop(struct fastpath *fastpath)
 {
 	if (fastpath == NULL)
 		return;
-	fast_detach(fastpath->fast);
+	if (fastpath->fast != NULL)
+		fast_detach(fastpath->fast);
 	fastpath->hook = NULL;
 	if (fastpath->rules_changed != NULL)
 		event_free(fastpath->rules_changed);

@@ -46,6 +46,13 @@ static const struct {
 
 /* ------------------------------------------------------------- tables */
 
+static const char *who_may(int code)
+{
+	return code == -EPERM || code == -EACCES
+	    ? " (it wants CAP_BPF and CAP_PERFMON)"
+	    : "";
+}
+
 static int map_memory(struct fast *fast, int map, size_t size)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -101,8 +108,8 @@ int fast_open(struct fast **result, const struct spinat_config *config,
 		code = make_map(fast, map, sizes);
 		if (code != 0) {
 			error_set(error, code,
-			    "the kernel gives no BPF map \"%s\": %s",
-			    kinds[map].name, strerror(-code));
+			    "the kernel gives no BPF map \"%s\": %s%s",
+			    kinds[map].name, strerror(-code), who_may(code));
 			fast_close(fast);
 			return code;
 		}
@@ -177,8 +184,8 @@ static int load_object(struct fast *fast, enum fast_hook hook,
 		code = bpf_object__load(object);
 	if (code != 0)
 		return error_set(error, code,
-		    "the kernel does not take the %s programs: %s",
-		    tc ? "tc" : "XDP", strerror(-code));
+		    "the kernel does not take the %s programs: %s%s",
+		    tc ? "tc" : "XDP", strerror(-code), who_may(code));
 	return 0;
 }
 

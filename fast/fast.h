@@ -38,6 +38,7 @@ int fast_load(struct fast *fast, const struct spinat *engine,
 int fast_attach(struct fast *fast, enum fast_hook hook, struct error *error);
 /** No packet is taken any more. */
 void fast_detach(struct fast *fast);
+/** NULL is allowed. */
 void fast_close(struct fast *fast);
 
 /** What the rules passed before, they must pass anew. */

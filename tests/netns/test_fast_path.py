@@ -17,7 +17,7 @@ from test_ordinary import HOST, SERVER, transfer
 from wire import watch, wrong_checksums
 
 from lab.probes import ping_from as ping
-from lab.spinatd import Spinatd
+from lab.spinatd import Spinatd, build_dir
 from lab.topology import Topology
 
 BACKENDS = ["bpf"]
@@ -172,3 +172,14 @@ def test_a_device_that_has_no_such_hook_is_named(topology: Topology, start: Star
     nat = start(backend="auto", inside_interface="lo", inside_network="192.168.1.0/24", fast_path="xdp")
     assert "no fast path" in nat.said()
     assert nat.show_json("stats")["fast_path"] is None
+
+
+@pytest.mark.parametrize("lacking", ["bpf", "perfmon"])
+def test_a_capability_that_is_missing_is_named(topology: Topology, start: Start, lacking: str) -> None:
+    nat = Spinatd(topology, {"backend": "bpf"})
+    nat.config.write_text("\n".join(nat.lines()) + "\n")
+    held = ",".join("+" + name for name in ("net_admin", "net_raw", "setpcap", "bpf", "perfmon") if name != lacking)
+    spinatd = [str(build_dir() / "spinatd"), "-f", str(nat.config)]
+    done = topology.gw.run("setpriv", "--bounding-set", f"-all,{held}", "--", *spinatd, check=False)
+    nat.detach()
+    assert done.returncode == 1 and "CAP_BPF and CAP_PERFMON" in done.stderr, done

@@ -51,10 +51,15 @@ static inline tick tick_span(spinat_time span)
 	    1;
 }
 
-/** The full tick of a 24-bit stamp that is not in the future. */
+/** Others stamp by clocks of their own: what is ahead by less is now. */
+#define TICK_AHEAD 1024u
+
+/** The full tick of a 24-bit stamp, not after `now`. */
 static inline tick tick_of_stamp(tick now, uint32_t stamp)
 {
-	return now - ((now - stamp) & TICK_STAMP_MASK);
+	const uint32_t since = (now - stamp) & TICK_STAMP_MASK;
+
+	return since > TICK_STAMP_MASK - TICK_AHEAD ? now : now - since;
 }
 
 #endif

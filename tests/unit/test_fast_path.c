@@ -310,6 +310,34 @@ static void test_grace_periods_follow(void **state)
 	nat_stop(nat);
 }
 
+/* A fast path stamps by its own look at the clock, which may be later than the
+ * engine's last one: the flow was seen just now, not 26 days ago. */
+static void test_a_stamp_ahead_is_now(void **state)
+{
+	struct spinat_config config;
+	struct nat *nat;
+	uint64_t *counter;
+	(void)state;
+
+	nat_config(&config);
+	nat = nat_start_shared(&config);
+	udp(nat, SPINAT_INSIDE, 0);
+	/* {passed and bytes, packets and stamp}, 16 bytes a flow */
+	counter = (uint64_t *)nat->shared.base[SPINAT_REGION_COUNTERS_INSIDE] +
+	    2 * nat_only_flow(nat).id;
+	for (unsigned i = 0; i < 40; i++) {
+		counter[1] = (counter[1] & ~UINT64_C(0xffffff)) |
+		    ((((uint64_t)nat->now >> 27) + 900) & 0xffffff);
+		assert_true(
+		    nat_only_flow(nat).last_seen[SPINAT_INSIDE] <= nat->now);
+		nat_wait(nat, 100);
+	}
+	assert_int_equal(nat_stats(nat).flows, 1);
+	nat_wait(nat, 1000);
+	assert_int_equal(nat_stats(nat).flows, 0);
+	nat_stop(nat);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +348,7 @@ int main(void)
 	    cmocka_unit_test(test_shared_spi_is_closed),
 	    cmocka_unit_test(test_awaiting_is_closed),
 	    cmocka_unit_test(test_regions),
+	    cmocka_unit_test(test_a_stamp_ahead_is_now),
 	    cmocka_unit_test(test_ended_rest),
 	    cmocka_unit_test(test_grace_periods_follow),
 	};

@@ -137,7 +137,7 @@ static void stand_in(
 static void same_bytes(struct runner *runner, enum spinat_side to,
     const char *hex, const uint8_t *bytes, size_t length)
 {
-	uint8_t expected[PACKET_ROOM];
+	uint8_t expected[PACKET_ROOM] = {0};
 	const uint32_t wanted = read_hex(runner, hex, expected);
 
 	at(runner, wanted == length, "another length");

@@ -241,6 +241,12 @@ static void test_ticks(void **state)
 		assert_int_equal(
 		    tick_of_stamp(due, tick_of(now) & TICK_STAMP_MASK),
 		    tick_of(now));
+		/* By a clock that is ahead: now. */
+		assert_int_equal(
+		    tick_of_stamp(tick_of(now),
+			(tick_of(now) + test_below(&random, 1024)) &
+			    TICK_STAMP_MASK),
+		    tick_of(now));
 	}
 }
 

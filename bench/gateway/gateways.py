@@ -28,6 +28,8 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import INSIDE_IF, OUTSIDE_IF
 
 START_SECONDS = 10.0
+# How many flows spinatd has room for if its configuration says nothing.
+DEFAULT_FLOWS = 262144
 # What spinatd attaches to the inside device, at tc.
 TC_PROGRAM = "fast_tc_inside"
 # Real-time priorities, on the CPU that everything runs on: gateways that are processes go before the generator (live.c
@@ -154,7 +156,8 @@ class Floor(Xdp):
 
 
 class Spinat(Gateway):
-    """spinatd with one of its back ends, configured as in the README, with room for the largest load.
+    """spinatd with one of its back ends, configured as in the README; it is started anew with room for the largest load
+    when that comes.
 
     The process has the CPU that everything runs on, and a real-time priority there: see live.c.  `options` are lines of
     its configuration; `program` says where its BPF program is attached to the inside device, "xdp" or "tc", if it is.
@@ -168,7 +171,7 @@ class Spinat(Gateway):
         self.by_xdp = by_xdp
         self.openings = openings
         self._program = program
-        given = {"same_ports": "yes", "inside_network": INSIDE_NET, "max_flows": "2200000", "timeout_udp": "3600"}
+        given = {"same_ports": "yes", "inside_network": INSIDE_NET, "timeout_udp": "3600"}
         self.daemon = Spinatd(bed, given | options)  # type: ignore[arg-type]
         self.public = self.daemon.public
 
@@ -178,6 +181,12 @@ class Spinat(Gateway):
         assert process is not None
         os.sched_setaffinity(process.pid, {self.core})
         os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(DAEMON_PRIORITY))
+
+    def fit(self, flows: int) -> None:
+        if flows > DEFAULT_FLOWS and "max_flows" not in self.daemon.options:
+            self.daemon.stop()
+            self.daemon.options["max_flows"] = "2200000"
+            self.start()
 
     def refuses(self, load: str, flows: int) -> str | None:
         return conntrack.lacking(flows) if self.daemon.options["backend"] != "tun" else None

@@ -95,8 +95,14 @@ static void check(const struct run *run, const struct spinat_packet *packet,
 	    !is_public(run, get32(before + 12)));
 	MUST(ip_is_whole(data, length));
 	MUST(get16(data + 2) == get16(before + 2));
-	/* Only addresses and the checksum of the IP header change. */
-	MUST(memcmp(data, before, 10) == 0);
+	/* Only addresses and the checksum of the IP header change; and the id
+	 * of what came from the inside, where it means anything (RFC 6864 4.1).
+	 */
+	MUST(memcmp(data, before, 4) == 0);
+	MUST(memcmp(data + 6, before + 6, 4) == 0);
+	if (packet->side == SPINAT_OUTSIDE ||
+	    (get16(data + 6) & 0x7fff) == 0x4000)
+		MUST(memcmp(data + 4, before + 4, 2) == 0);
 	MUST(memcmp(data + 20, before + 20, header_of(data) - 20) == 0);
 	MUST(memcmp(data + get16(data + 2), before + get16(data + 2),
 		 length - get16(data + 2)) == 0);

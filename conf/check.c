@@ -128,6 +128,19 @@ static void inspect_interfaces(struct inspection *inspection)
 		    "\"dynamic\" does nothing without \"interface\"");
 }
 
+/* Its programs stand between two interfaces. */
+static void inspect_fast_path(struct inspection *inspection)
+{
+	const struct conf *conf = inspection->conf;
+
+	if (strcmp(conf->backend, "bpf") == 0 &&
+	    (conf->interface[0] == '\0' || conf->inside_interface[0] == '\0'))
+		FAULT(inspection, place_of(conf, "backend"),
+		    "backend bpf needs \"interface\" and "
+		    "\"inside_interface\"; right would be both of them, or "
+		    "backend auto");
+}
+
 static void inspect_addresses(struct inspection *inspection)
 {
 	const struct conf *conf = inspection->conf;
@@ -430,6 +443,7 @@ unsigned conf_inspect(const struct conf *conf, conf_say *say, void *context)
 		say(context, true, "out of memory");
 		return 1;
 	}
+	inspect_fast_path(&inspection);
 	inspect_interfaces(&inspection);
 	inspect_addresses(&inspection);
 	inspect_ports(&inspection);

@@ -115,6 +115,18 @@ static void test_spis_are_flows(void **state)
 	    "f:2:1: max_spis is 8, but all flows together are 7; *");
 }
 
+static void test_fast_path(void **state)
+{
+	(void)state;
+	assert_check("interface e\ninside_interface i\nbackend bpf", NULL);
+	assert_check("interface e\nbackend auto", NULL);
+	assert_check("interface e\nbackend bpf",
+	    "f:2:1: backend bpf needs \"interface\" and \"inside_interface\"; "
+	    "*");
+	assert_check("alias_address 1.2.3.4\ninside_interface i\nbackend bpf",
+	    "f:3:1: backend bpf needs *");
+}
+
 static void test_warnings(void **state)
 {
 	(void)state;
@@ -161,6 +173,7 @@ int main(void)
 	    cmocka_unit_test(test_redirect_address),
 	    cmocka_unit_test(test_redirect_of_ipsec),
 	    cmocka_unit_test(test_spis_are_flows),
+	    cmocka_unit_test(test_fast_path),
 	    cmocka_unit_test(test_warnings),
 	    cmocka_unit_test(test_private_addresses),
 	};

@@ -174,6 +174,25 @@ def test_a_device_that_has_no_such_hook_is_named(topology: Topology, start: Star
     assert nat.show_json("stats")["fast_path"] is None
 
 
+def test_records_are_used_again(topology: Topology, start: Start) -> None:
+    """What ended rests until no program may be looking at it, and then makes room."""
+    nat = start(max_flows=64, max_spis=1, timeout_udp=2)
+    with topology["server"].socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((SERVER, PORT))
+        server.settimeout(0.5)
+        for _ in range(3):
+            for _ in range(64):
+                with topology["host"].socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
+                    host.sendto(b"one more", (SERVER, PORT))
+                assert server.recv(100) == b"one more"
+            assert nat.show_json("stats")["flows"] == 64
+            end = time.monotonic() + 20
+            while nat.show_json("stats")["flows"] > 0:
+                assert time.monotonic() < end
+                time.sleep(0.2)
+            time.sleep(0.5)
+
+
 @pytest.mark.parametrize("lacking", ["bpf", "perfmon"])
 def test_a_capability_that_is_missing_is_named(topology: Topology, start: Start, lacking: str) -> None:
     nat = Spinatd(topology, {"backend": "bpf"})

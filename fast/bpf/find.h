@@ -52,19 +52,34 @@ static ALWAYS_INLINE bool is_it(struct found *found, uint32_t number,
 	return true;
 }
 
-static ALWAYS_INLINE bool find_in(struct found *found, const uint32_t *line,
+/* Slots are filled from the first on: most flows are among the first few. */
+#define SLOTS_AT_ONCE 4u
+
+static ALWAYS_INLINE bool find_among(struct found *found, const uint32_t *slots,
     uint32_t number_mask, uint32_t tag, const struct key *key,
     enum spinat_side side)
 {
 	uint32_t number;
 	const unsigned matches =
-	    index_match_sole(line, number_mask, tag, &number);
+	    index_match_sole(slots, SLOTS_AT_ONCE, number_mask, tag, &number);
 
 	if (matches <= 1)
 		return matches != 0 && is_it(found, number, key, side);
-	for (uint32_t i = 0; i < INDEX_BUCKET_SLOTS; i++)
-		if ((line[i] & ~number_mask) == tag &&
-		    is_it(found, line[i] & number_mask, key, side))
+	for (uint32_t i = 0; i < SLOTS_AT_ONCE; i++)
+		if ((slots[i] & ~number_mask) == tag &&
+		    is_it(found, slots[i] & number_mask, key, side))
+			return true;
+	return false;
+}
+
+static ALWAYS_INLINE bool find_in(struct found *found, const uint32_t *line,
+    uint32_t number_mask, uint32_t tag, const struct key *key,
+    enum spinat_side side)
+{
+#pragma clang loop unroll(full)
+	for (unsigned from = 0; from < INDEX_BUCKET_SLOTS;
+	     from += SLOTS_AT_ONCE)
+		if (find_among(found, line + from, number_mask, tag, key, side))
 			return true;
 	return false;
 }

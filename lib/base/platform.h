@@ -12,7 +12,13 @@
 #include <linux/in.h>
 
 #define static_assert _Static_assert
-#define memcpy(to, from, size)  __builtin_memcpy(to, from, size)
+/* The compiler takes a byte at a time of what it does not know to be aligned;
+ * the kernel lets programs load at any alignment where the processor does, as
+ * x86 and arm64 do. */
+#define WIDTH_OF(size) ((size) % 8 == 0 ? 8 : (size) % 4 == 0 ? 4 : 2)
+#define memcpy(to, from, size)                                                 \
+	__builtin_memcpy(__builtin_assume_aligned(to, WIDTH_OF(size)),         \
+	    __builtin_assume_aligned(from, WIDTH_OF(size)), size)
 #define memset(to, value, size) __builtin_memset(to, value, size)
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

@@ -75,19 +75,19 @@ static inline const uint32_t *index_line(
 }
 
 /** Without branches, for where comparing many at once is not to be had (in
- * eBPF): how many slots of a bucket hold this tag; `*record` is that of the
- * only one, if it is one. */
-static inline unsigned index_match_sole(
-    const uint32_t *line, uint32_t number_mask, uint32_t tag, uint32_t *record)
+ * eBPF): how many of some slots hold this tag; `*record` is that of the only
+ * one, if it is one. */
+static inline unsigned index_match_sole(const uint32_t *slots, unsigned count,
+    uint32_t number_mask, uint32_t tag, uint32_t *record)
 {
 	uint64_t matches = 0, found = 0;
 
-	for (unsigned i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-		const uint64_t differs = (line[i] & ~number_mask) ^ tag;
+	for (unsigned i = 0; i < count; i++) {
+		const uint64_t differs = (slots[i] & ~number_mask) ^ tag;
 		/* all ones if it is zero */
 		const uint64_t equal = -((differs - 1) >> 63);
 
-		found |= line[i] & equal;
+		found |= slots[i] & equal;
 		matches -= equal;
 	}
 	*record = (uint32_t)found & number_mask;

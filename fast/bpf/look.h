@@ -22,8 +22,7 @@
 
 /* A packet under way. */
 struct packet {
-	uint8_t *ethernet; /* valid until a helper changes the packet */
-	uint32_t length;   /* of IP */
+	uint32_t length; /* of IP */
 	uint8_t protocol;
 	struct key key;
 	struct found found;
@@ -75,7 +74,6 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 
 	if (data + HEADERS_MIN > (const uint8_t *)end)
 		return FAST_MALFORMED;
-	packet->ethernet = data;
 	if (!be16_equal(
 		load_be16(data + ETH_HLEN - 2), be16_from_host(ETH_P_IP)))
 		return FAST_NOT_IPV4;

@@ -140,21 +140,19 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 	if (code == 0)
 		code = find_devices(conf, devices, error);
 	if (code == 0)
-		code = fast_load(
-		    fastpath->fast, engine, devices, CLOCK_BEGIN, error);
+		code = fast_load(fastpath->fast, engine,
+		    xdp ? FAST_XDP : FAST_TC, devices, CLOCK_BEGIN, error);
 	if (code == 0)
 		code = watch_rules(fastpath, base, error);
 	if (code == 0)
 		code = watch_rates(fastpath, base, error);
 	if (code == 0)
-		code = fast_attach(
-		    fastpath->fast, xdp ? FAST_XDP : FAST_TC, error);
+		code = fast_attach(fastpath->fast, error);
 	if (code != 0)
 		return code;
 	fastpath->hook = xdp ? "XDP" : "tc";
 	/* Who may not load programs is not told their size either. */
-	fast_get_programs(
-	    fastpath->fast, xdp ? FAST_XDP : FAST_TC, fastpath->programs);
+	fast_get_programs(fastpath->fast, fastpath->programs);
 	memcpy(
 	    fastpath->devices[SPINAT_INSIDE], conf->inside_interface, IFNAMSIZ);
 	memcpy(fastpath->devices[SPINAT_OUTSIDE], conf->interface, IFNAMSIZ);

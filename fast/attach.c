@@ -51,8 +51,10 @@ static int attach_one(struct fast *fast, unsigned i, enum fast_hook hook)
 	return fast->links[i] < 0 ? -errno : 0;
 }
 
-int fast_attach(struct fast *fast, enum fast_hook hook, struct error *error)
+int fast_attach(struct fast *fast, struct error *error)
 {
+	const enum fast_hook hook = fast->hook;
+
 	for (unsigned i = 0; i < FAST_LINKS; i++) {
 		char name[IF_NAMESIZE] = "?";
 		const int code = attach_one(fast, i, hook);
@@ -87,12 +89,12 @@ static unsigned instructions_of(int program)
 	    : info.xlated_prog_len / (unsigned)sizeof(struct bpf_insn);
 }
 
-void fast_get_programs(const struct fast *fast, enum fast_hook hook,
-    struct fast_program programs[FAST_PROGRAMS])
+void fast_get_programs(
+    const struct fast *fast, struct fast_program programs[FAST_PROGRAMS])
 {
 	static_assert(FAST_PROGRAMS == FAST_LINKS, "one each");
 	for (unsigned i = 0; i < FAST_PROGRAMS; i++) {
-		const char *name = name_at(i, hook);
+		const char *name = name_at(i, fast->hook);
 
 		programs[i].name = name;
 		programs[i].instructions =

@@ -124,31 +124,6 @@ int fast_open(struct fast **result, const struct spinat_config *config,
 
 /* ----------------------------------------------------------- programs */
 
-static struct fast_constants constants_of(const struct spinat *engine,
-    const unsigned devices[2], spinat_time clock_begin)
-{
-	struct fast_constants constants = {
-	    .devices = {devices[0], devices[1]},
-	    .clock_begin = clock_begin,
-	};
-	struct spinat_layout layout;
-
-	spinat_get_layout(engine, &layout);
-	constants.seed.add = layout.hash_add;
-	memcpy(constants.seed.times, layout.hash_times,
-	    sizeof(constants.seed.times));
-	constants.seed.finish = layout.hash_finish;
-	constants.identity_seed.add = layout.identity_add;
-	memcpy(constants.identity_seed.times, layout.identity_times,
-	    sizeof(constants.identity_seed.times));
-	constants.identity_seed.finish = layout.identity_finish;
-	constants.index.buckets = layout.index.buckets;
-	constants.index.number_mask = layout.index.number_mask;
-	constants.spis.buckets = layout.spis.buckets;
-	constants.spis.number_mask = layout.spis.number_mask;
-	return constants;
-}
-
 static int prepare(const struct fast *fast, struct bpf_object *object,
     const struct fast_constants *constants)
 {
@@ -190,16 +165,22 @@ static int load_object(struct fast *fast, enum fast_hook hook,
 }
 
 int fast_load(struct fast *fast, const struct spinat *engine,
-    const unsigned devices[2], spinat_time clock_begin, struct error *error)
+    enum fast_hook hook, const unsigned devices[2], spinat_time clock_begin,
+    struct error *error)
 {
-	const struct fast_constants constants =
-	    constants_of(engine, devices, clock_begin);
+	struct fast_constants constants = {
+	    .devices = {devices[0], devices[1]},
+	    .clock_begin = clock_begin,
+	};
 	int code;
 
 	(void)libbpf_set_print(NULL);
+	spinat_get_layout(engine, &constants.layout);
 	memcpy(fast->devices, devices, sizeof(fast->devices));
+	fast->hook = hook;
+	/* What notes is at tc in any case. */
 	code = load_object(fast, FAST_TC, &constants, error);
-	if (code == 0)
+	if (code == 0 && hook == FAST_XDP)
 		code = load_object(fast, FAST_XDP, &constants, error);
 	return code;
 }

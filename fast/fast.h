@@ -28,14 +28,15 @@ enum fast_hook {
  * fast_close(), which must come after the engine's last use. */
 int fast_open(struct fast **fast, const struct spinat_config *config,
     struct spinat_memory *memory, struct error *error);
-/** Loads the programs for an engine in that memory, between two interfaces (by
- * index, inside and outside).  `clock_begin`: what the engine's clock is ahead
- * of CLOCK_MONOTONIC. */
+/** Loads the programs of a hook for an engine in that memory, between two
+ * interfaces (by index, inside and outside).  `clock_begin`: what the engine's
+ * clock is ahead of CLOCK_MONOTONIC. */
 int fast_load(struct fast *fast, const struct spinat *engine,
-    const unsigned devices[2], spinat_time clock_begin, struct error *error);
+    enum fast_hook hook, const unsigned devices[2], spinat_time clock_begin,
+    struct error *error);
 /** Lets them see the packets of both interfaces: what leaves first, then what
  * arrives.  What was attached before a failure is detached. */
-int fast_attach(struct fast *fast, enum fast_hook hook, struct error *error);
+int fast_attach(struct fast *fast, struct error *error);
 /** No packet is taken any more. */
 void fast_detach(struct fast *fast);
 /** NULL is allowed. */
@@ -67,14 +68,14 @@ size_t fast_map_bytes(const struct fast *fast);
 /** A program by its name ("fast_xdp_inside"), for tests; -ENOENT. */
 int fast_program(const struct fast *fast, const char *name);
 
-/** The programs that a hook takes, and how many instructions each has as the
+/** The programs of its hook, and how many instructions each has as the
  * kernel runs it; 0: that is not told. */
 #define FAST_PROGRAMS 4u
 struct fast_program {
 	const char *name;
 	unsigned instructions;
 };
-void fast_get_programs(const struct fast *fast, enum fast_hook hook,
-    struct fast_program programs[FAST_PROGRAMS]);
+void fast_get_programs(
+    const struct fast *fast, struct fast_program programs[FAST_PROGRAMS]);
 
 #endif

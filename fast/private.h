@@ -29,6 +29,7 @@ struct fast {
 	void *mapped[FAST_MAPS];
 	size_t mapped_size[FAST_MAPS];
 	struct bpf_object *objects[2]; /* by enum fast_hook */
+	enum fast_hook hook;
 	unsigned devices[2];
 	int links[FAST_LINKS]; /* -1: none */
 };

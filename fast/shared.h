@@ -9,7 +9,6 @@
 #ifndef SPINAT_FAST_SHARED_H
 #define SPINAT_FAST_SHARED_H
 
-#include "base/hash.h"
 #include "flow/flow.h"
 
 /** What became of a packet that a program saw.  All but TAKEN leave it, as it
@@ -46,10 +45,7 @@ struct fast_count {
 
 /** Constants of a program, which it is loaded with. */
 struct fast_constants {
-	struct hash_seed seed, identity_seed;
-	struct {
-		uint32_t buckets, number_mask;
-	} index, spis;
+	struct spinat_layout layout;
 	uint32_t devices[2]; /* interface indexes, by side */
 	int64_t clock_begin; /* what the engine's clock is ahead of monotonic
 			      * time, ns */

@@ -166,21 +166,23 @@ static struct spinat_index_layout layout_of(const struct index *index)
 	    .buckets = index->buckets, .number_mask = index->number_mask};
 }
 
+static struct spinat_hash_layout layout_of_hash(const struct hash_seed *seed)
+{
+	struct spinat_hash_layout layout = {
+	    .add = seed->add, .finish = seed->finish};
+
+	memcpy(layout.times, seed->times, sizeof layout.times);
+	return layout;
+}
+
 void spinat_get_layout(
     const struct spinat *engine, struct spinat_layout *layout)
 {
-	const struct hash_seed *seed = &engine->table.seed;
-
 	*layout = (struct spinat_layout){
-	    .hash_add = seed->add,
-	    .hash_finish = seed->finish,
+	    .hash = layout_of_hash(&engine->table.seed),
+	    .identity = layout_of_hash(&engine->identities.seed),
 	    .index = layout_of(&engine->table.index),
 	    .spis = layout_of(&engine->table.spis),
 	    .max_flows = engine->table.max,
-	    .identity_add = engine->identities.seed.add,
-	    .identity_finish = engine->identities.seed.finish,
 	};
-	memcpy(layout->hash_times, seed->times, sizeof layout->hash_times);
-	memcpy(layout->identity_times, engine->identities.seed.times,
-	    sizeof layout->identity_times);
 }

@@ -15,7 +15,7 @@ struct found {
 
 /* Field by field: what is constant becomes so in the program. */
 static ALWAYS_INLINE struct hash_seed seed_of(
-    const volatile struct hash_seed *from)
+    const volatile struct spinat_hash_layout *from)
 {
 	return (struct hash_seed){
 	    .add = from->add,
@@ -27,7 +27,7 @@ static ALWAYS_INLINE struct hash_seed seed_of(
 
 static ALWAYS_INLINE uint64_t hash_of(const struct key *key)
 {
-	const struct hash_seed seed = seed_of(&constants.seed);
+	const struct hash_seed seed = seed_of(&constants.layout.hash);
 
 	return key_hash(&seed, key);
 }
@@ -90,9 +90,10 @@ static ALWAYS_INLINE struct found find(
 {
 	const bool spi = key->kind == KEY_OUTSIDE_SPI_IN;
 	const struct index index = {
-	    .buckets = spi ? constants.spis.buckets : constants.index.buckets,
-	    .number_mask =
-		spi ? constants.spis.number_mask : constants.index.number_mask,
+	    .buckets = spi ? constants.layout.spis.buckets
+			   : constants.layout.index.buckets,
+	    .number_mask = spi ? constants.layout.spis.number_mask
+			       : constants.layout.index.number_mask,
 	};
 	const uint64_t hash = hash_of(key);
 	const uint32_t tag = index_tag(&index, hash);

@@ -215,7 +215,7 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 static ALWAYS_INLINE uint64_t rewrite_identity(
     const struct packet *packet, uint8_t *ip, uint32_t segments)
 {
-	const struct hash_seed seed = seed_of(&constants.identity_seed);
+	const struct hash_seed seed = seed_of(&constants.layout.identity);
 	const uint32_t only = 0;
 	const be16 old = load_be16(ip + IP4_ID);
 	struct sequences *sequences;

@@ -543,11 +543,15 @@ struct spinat_index_layout {
 	uint32_t buckets, number_mask;
 };
 
+/** The numbers of a hash, secret; see lib/base/hash.h. */
+struct spinat_hash_layout {
+	uint64_t add, times[4], finish;
+};
+
 /** What one has to know to look up in the tables of an engine. */
 struct spinat_layout {
-	uint64_t hash_add, hash_times[4], hash_finish; /* secret */
-	/* the same of the sequences of IP ids (lib/packet/identity.h) */
-	uint64_t identity_add, identity_times[4], identity_finish;
+	struct spinat_hash_layout hash;     /* of keys */
+	struct spinat_hash_layout identity; /* of the sequences of IP ids */
 	struct spinat_index_layout index, spis;
 	uint32_t max_flows;
 };

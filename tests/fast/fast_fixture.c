@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
-static char reason[256]; /* why there is nothing to test with */
+static enum fast_hook tested; /* by the test that runs */
+static char reason[256];      /* why there is nothing to test with */
 
 #define DEVICE_INSIDE  "inside0"
 #define DEVICE_OUTSIDE "outside0"
@@ -75,6 +76,20 @@ static void need(int code, const struct error *error)
 
 static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
 
+int fast_at_xdp(void **state)
+{
+	(void)state;
+	tested = FAST_XDP;
+	return 0;
+}
+
+int fast_at_tc(void **state)
+{
+	(void)state;
+	tested = FAST_TC;
+	return 0;
+}
+
 spinat_time fast_now(void)
 {
 	struct timespec now;
@@ -83,7 +98,7 @@ spinat_time fast_now(void)
 	return (spinat_time)now.tv_sec * SPINAT_SECOND + now.tv_nsec;
 }
 
-struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook)
+struct bed *fast_start(const struct spinat_config *config)
 {
 	struct bed *bed;
 	struct error error;
@@ -93,7 +108,7 @@ struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook)
 		skip();
 	}
 	bed = test_memory(sizeof *bed);
-	bed->hook = hook;
+	bed->hook = tested;
 	bed->devices[SPINAT_INSIDE] = if_nametoindex(DEVICE_INSIDE);
 	bed->devices[SPINAT_OUTSIDE] = if_nametoindex(DEVICE_OUTSIDE);
 	need(fast_open(&bed->fast, config, &bed->memory, &error), &error);
@@ -102,9 +117,10 @@ struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook)
 	    test_memory(bed->memory.size[SPINAT_REGION_ENGINE]);
 	bed->nat =
 	    nat_start_in(config, &bed->memory, fast_now() - FAST_HEAD_START);
-	need(fast_load(bed->fast, bed->nat->engine, bed->devices, 0, &error),
+	need(fast_load(
+		 bed->fast, bed->nat->engine, tested, bed->devices, 0, &error),
 	    &error);
-	need(fast_attach(bed->fast, hook, &error), &error);
+	need(fast_attach(bed->fast, &error), &error);
 	fast_next_epoch(bed->fast);
 	return bed;
 }

@@ -31,8 +31,18 @@ int fast_make_namespace(void **state);
  * start, so that a test may let time pass. */
 spinat_time fast_now(void);
 #define FAST_HEAD_START (1000 * SPINAT_SECOND)
+/** Set-ups: the hook of the test that follows. */
+int fast_at_xdp(void **state);
+int fast_at_tc(void **state);
+/** A test once for each. */
+#define FAST_BOTH(test)                                                        \
+	{#test " at XDP", test, fast_at_xdp, NULL, NULL},                      \
+	{                                                                      \
+#test " at tc", test, fast_at_tc, NULL, NULL                   \
+	}
+
 /** An engine and its programs, attached, at the first epoch. */
-struct bed *fast_start(const struct spinat_config *config, enum fast_hook hook);
+struct bed *fast_start(const struct spinat_config *config);
 void fast_stop(struct bed *bed);
 
 /** What the program for what arrives from a side makes of a packet. */

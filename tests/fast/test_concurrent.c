@@ -16,8 +16,6 @@
 #define FIRST  20000u
 #define ROUNDS 300
 
-static enum fast_hook hook;
-
 struct reader {
 	struct bed *bed;
 	bool stop;
@@ -113,7 +111,7 @@ static void test_beside_each_other(void **state)
 	nat_config(&config);
 	config.same_ports = true;
 	config.max_flows = config.max_spis = FLOWS;
-	reader.bed = fast_start(&config, hook);
+	reader.bed = fast_start(&config);
 	assert_int_equal(pthread_create(&thread, NULL, read_on, &reader), 0);
 	for (unsigned round = 0; round < ROUNDS; round++)
 		one_round(reader.bed, round);
@@ -129,27 +127,10 @@ static void test_beside_each_other(void **state)
 	fast_stop(reader.bed);
 }
 
-static int at_xdp(void **state)
-{
-	(void)state;
-	hook = FAST_XDP;
-	return 0;
-}
-
-static int at_tc(void **state)
-{
-	(void)state;
-	hook = FAST_TC;
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    {"beside each other at XDP", test_beside_each_other, at_xdp, NULL,
-		NULL},
-	    {"beside each other at tc", test_beside_each_other, at_tc, NULL,
-		NULL},
+	    FAST_BOTH(test_beside_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, fast_make_namespace, NULL);

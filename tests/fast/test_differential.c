@@ -14,8 +14,6 @@
 #define REMOTES 3u
 #define PORTS   6u
 
-static enum fast_hook hook;
-
 struct run {
 	struct bed *bed;
 	struct nat *alone;
@@ -219,7 +217,7 @@ static void test_same_bytes(void **state)
 	nat_config(&config);
 	run->random = 7;
 	run->alone = nat_start_at(&config, fast_now() - FAST_HEAD_START);
-	run->bed = fast_start(&config, hook);
+	run->bed = fast_start(&config);
 	/* One host has a tunnel: whose an SPI is has no part in this. */
 	bring_up(run->alone, 1);
 	bring_up(run->bed->nat, 1);
@@ -248,25 +246,10 @@ static void test_same_bytes(void **state)
 	free(run);
 }
 
-static int at_xdp(void **state)
-{
-	(void)state;
-	hook = FAST_XDP;
-	return 0;
-}
-
-static int at_tc(void **state)
-{
-	(void)state;
-	hook = FAST_TC;
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    {"same bytes at XDP", test_same_bytes, at_xdp, NULL, NULL},
-	    {"same bytes at tc", test_same_bytes, at_tc, NULL, NULL},
+	    FAST_BOTH(test_same_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, fast_make_namespace, NULL);

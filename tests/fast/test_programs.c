@@ -11,15 +11,12 @@
 #include "flow/key.h"
 #include "tests/unit/clients_fixture.h"
 
-/* Every test is run once for each hook. */
-static enum fast_hook hook;
-
 static struct bed *start_fast(void)
 {
 	struct spinat_config config;
 
 	nat_config(&config);
-	return fast_start(&config, hook);
+	return fast_start(&config);
 }
 
 /* What the engine alone would make of it, one hop older. */
@@ -362,9 +359,9 @@ static uint64_t place_of(const struct nat *nat, uint16_t port)
 	uint64_t hash;
 
 	spinat_get_layout(nat->engine, &layout);
-	seed.add = layout.hash_add;
-	memcpy(seed.times, layout.hash_times, sizeof seed.times);
-	seed.finish = layout.hash_finish;
+	seed.add = layout.hash.add;
+	memcpy(seed.times, layout.hash.times, sizeof seed.times);
+	seed.finish = layout.hash.finish;
 	index.buckets = layout.index.buckets;
 	index.number_mask = layout.index.number_mask;
 	hash = key_hash(&seed, &key);
@@ -516,7 +513,7 @@ static void test_too_big(void **state)
 	make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 1253);
 	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_TOO_BIG);
 	/* A large one at tc is cut into small ones as it leaves. */
-	if (hook == FAST_TC) {
+	if (bed->hook == FAST_TC) {
 		make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, data, 1400);
 		assert_int_equal(
 		    fast_run_large(bed, SPINAT_INSIDE, &pkt, 1252), TAKEN);
@@ -543,41 +540,21 @@ static void test_epochs_wrap(void **state)
 	fast_stop(bed);
 }
 
-static int at_xdp(void **state)
-{
-	(void)state;
-	hook = FAST_XDP;
-	return 0;
-}
-
-static int at_tc(void **state)
-{
-	(void)state;
-	hook = FAST_TC;
-	return 0;
-}
-
-#define BOTH(test)                                                             \
-	{#test " at XDP", test, at_xdp, NULL, NULL},                           \
-	{                                                                      \
-#test " at tc", test, at_tc, NULL, NULL                        \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(test_udp),
-	    BOTH(test_rules_come_first),
-	    BOTH(test_probes),
-	    BOTH(test_tcp),
-	    BOTH(test_echo),
-	    BOTH(test_esp),
-	    BOTH(test_many),
-	    BOTH(test_alike),
-	    BOTH(test_zero_checksum),
-	    BOTH(test_left_alone),
-	    BOTH(test_too_big),
-	    BOTH(test_epochs_wrap),
+	    FAST_BOTH(test_udp),
+	    FAST_BOTH(test_rules_come_first),
+	    FAST_BOTH(test_probes),
+	    FAST_BOTH(test_tcp),
+	    FAST_BOTH(test_echo),
+	    FAST_BOTH(test_esp),
+	    FAST_BOTH(test_many),
+	    FAST_BOTH(test_alike),
+	    FAST_BOTH(test_zero_checksum),
+	    FAST_BOTH(test_left_alone),
+	    FAST_BOTH(test_too_big),
+	    FAST_BOTH(test_epochs_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, fast_make_namespace, NULL);

@@ -102,12 +102,19 @@ class EspWatch:
 
     def _count(self, label: str, given: dict[Key, float], carried: set[Key]) -> tuple[Count, int]:
         """What was carried of what was given; and what was lost while the NAT was away, which is no part of that."""
-        lost = {key for key, moment in given.items() if key not in carried and self._was_away(moment)}
+        outages = [(_last_carried(given, carried, begin), end) for begin, end in self._outages]
+        lost = {
+            key
+            for key, moment in given.items()
+            if key not in carried and any(begin <= moment <= end for begin, end in outages)
+        }
         wanted = given.keys() - lost
         return Count(label, len(wanted), len(wanted & carried)), len(lost)
 
-    def _was_away(self, moment: float) -> bool:
-        return any(begin <= moment <= end for begin, end in self._outages)
+
+def _last_carried(given: dict[Key, float], carried: set[Key], begin: float) -> float:
+    """When the NAT, stopped at `begin`, took the last packet that it carried: what came after waited in its queue."""
+    return max((moment for key, moment in given.items() if key in carried and moment <= begin), default=begin)
 
 
 def inbound_owners(hosts: dict[str, Ipsec]) -> dict[tuple[str, int], set[str]]:

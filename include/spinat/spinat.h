@@ -510,7 +510,8 @@ enum spinat_region {
 };
 
 struct spinat_memory {
-	void *base[SPINAT_REGIONS]; /* zeroed, aligned to 64 bytes */
+	/* zeroed (or see spinat_adopt()), aligned to 64 bytes */
+	void *base[SPINAT_REGIONS];
 	size_t size[SPINAT_REGIONS];
 };
 
@@ -534,6 +535,32 @@ SPINAT_API SPINAT_MUST_CHECK int spinat_region_sizes(
 SPINAT_API SPINAT_MUST_CHECK int spinat_create_shared(struct spinat **engine,
     const struct spinat_config *config, const struct spinat_memory *memory,
     spinat_time now);
+
+/** Of everything in the shared regions; another one: nothing can be adopted. */
+#define SPINAT_LAYOUT_VERSION 1u
+
+struct spinat_adoption {
+	uint32_t sessions, spis; /* flows that go on */
+	uint32_t refused; /* that this engine could not have made: they ended */
+	uint32_t mended;  /* slots of indexes that were wrong or missing */
+};
+
+/**
+ * Goes on with the flows that an engine before this one left in the shared
+ * regions, while a fast path may be translating by them: right after
+ * spinat_create_shared() and spinat_add_redirect(), which then were given
+ * regions that are not zeroed, of the same SPINAT_LAYOUT_VERSION and sizes.
+ * The first 16 bytes of config.seed must be the same, and `now` of the same
+ * clock.  The other engine may have been stopped anywhere; whatever is in the
+ * regions, this ends well.  ESP in question, and IKE, come back by
+ * spinat_restore() only, after this.
+ *
+ * What ended here may still be in use by the fast path: a grace period has to
+ * pass before the engine is asked anything else.
+ */
+SPINAT_API void spinat_adopt(
+    struct spinat *engine, spinat_time now, struct spinat_adoption *adoption);
+
 /** False: no record waits, or the last grace period is not over. */
 SPINAT_API SPINAT_MUST_CHECK bool spinat_grace_begin(struct spinat *engine);
 SPINAT_API void spinat_grace_end(struct spinat *engine);

@@ -91,13 +91,22 @@ static uint32_t *slot_of(struct index *index, uint64_t hash, uint32_t record)
 	return NULL;
 }
 
-void index_remove(struct index *index, uint64_t hash, uint32_t record)
+bool index_drop(struct index *index, uint64_t hash, uint32_t record)
 {
 	uint32_t *slot = slot_of(index, hash, record);
 
-	ENSURE(slot != NULL);
+	if (slot == NULL)
+		return false;
 	store(slot, 0);
 	index->used--;
+	return true;
+}
+
+void index_remove(struct index *index, uint64_t hash, uint32_t record)
+{
+	const bool was_there = index_drop(index, hash, record);
+
+	ENSURE(was_there);
 }
 
 void index_replace(
@@ -107,4 +116,40 @@ void index_replace(
 
 	ENSURE(slot != NULL);
 	store(slot, index_tag(index, hash) | new);
+}
+
+unsigned index_count(const struct index *index, uint64_t hash, uint32_t record)
+{
+	const uint32_t tag = index_tag(index, hash);
+	const uint32_t first = index_bucket(index, hash);
+	const uint32_t second = index_other(index, first, tag);
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+		count += index_line(index, first)[i] == (tag | record);
+		if (second != first)
+			count += index_line(index, second)[i] == (tag | record);
+	}
+	return count;
+}
+
+uint32_t index_adopt(struct index *index, index_judge *judge, const void *of)
+{
+	uint32_t cleared = 0;
+
+	index->used = 0;
+	for (uint32_t bucket = 0; bucket < index->buckets; bucket++) {
+		uint32_t *line = line_of(index, bucket);
+		for (unsigned i = 0; i < INDEX_BUCKET_SLOTS; i++) {
+			if (line[i] == 0)
+				continue;
+			if (judge(of, index, bucket, line[i])) {
+				index->used++;
+				continue;
+			}
+			store(&line[i], 0);
+			cleared++;
+		}
+	}
+	return cleared;
 }

@@ -44,6 +44,17 @@ void index_remove(struct index *index, uint64_t hash, uint32_t record);
 /** Lets the slot of `old` point at `new`; the key, hence the hash, is equal. */
 void index_replace(
     struct index *index, uint64_t hash, uint32_t old, uint32_t new);
+/** As index_remove(), of what may not be there: false. */
+bool index_drop(struct index *index, uint64_t hash, uint32_t record);
+/** How many slots of a hash's two buckets name this record with its tag. */
+unsigned index_count(const struct index *index, uint64_t hash, uint32_t record);
+
+/** Whether a slot is where, and what, one of a key of its record would be. */
+typedef bool index_judge(
+    const void *of, const struct index *index, uint32_t bucket, uint32_t slot);
+/** Takes over slots that are there already: clears those that are none, and
+ * says how many these were. */
+uint32_t index_adopt(struct index *index, index_judge *judge, const void *of);
 
 static inline uint32_t index_bucket(const struct index *index, uint64_t hash)
 {
@@ -66,6 +77,17 @@ static inline uint32_t index_other(
 	const uint32_t sum = (uint32_t)((uint64_t)mixed * index->buckets >> 32);
 
 	return sum >= bucket ? sum - bucket : sum + index->buckets - bucket;
+}
+
+/** Whether what has this hash may have that slot in that bucket. */
+static inline bool index_fits(
+    const struct index *index, uint64_t hash, uint32_t bucket, uint32_t slot)
+{
+	const uint32_t tag = index_tag(index, hash);
+	const uint32_t first = index_bucket(index, hash);
+
+	return (slot & ~index->number_mask) == tag &&
+	    (bucket == first || bucket == index_other(index, first, tag));
 }
 
 static inline const uint32_t *index_line(

@@ -91,7 +91,7 @@ static void describe_owners(
 			owners[count++] = bindings->claims[c].inside;
 }
 
-static void describe_flow(
+void memo_of_flow(
     const struct spinat *engine, uint32_t number, struct spinat_memo *memo)
 {
 	const struct flow_table *table = &engine->table;
@@ -130,6 +130,9 @@ static void describe_flow(
 			engine->tick, &last)
 		    ? span_since(engine, last)
 		    : SPINAT_NEVER;
+		/* A fast path's clock may be a tick behind ours. */
+		if (memo->idle[side] == memo->age + (1 << TICK_SHIFT))
+			memo->idle[side] = memo->age;
 	}
 }
 
@@ -244,7 +247,7 @@ enum spinat_walk spinat_next_change(
 	}
 	number = marks_take(&memos->flows);
 	if (number != 0) {
-		describe_flow(engine, number, memo);
+		memo_of_flow(engine, number, memo);
 		return SPINAT_WALK_FOUND;
 	}
 	return memos->walk != 0 ? SPINAT_WALK_ON : SPINAT_WALK_END;

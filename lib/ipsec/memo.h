@@ -47,6 +47,10 @@ void memo_flow_changed(struct spinat *engine, uint32_t number);
  */
 void memo_ike_changed(struct spinat *engine, uint32_t number);
 
+/** What there is to write down of a flow. */
+void memo_of_flow(
+    const struct spinat *engine, uint32_t number, struct spinat_memo *memo);
+
 /** Whether sequence numbers and stamps may still be from before a restart. */
 bool memo_is_settling(const struct spinat *engine);
 

@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 
+#include "ipsec/restore.h"
+
 #include "core.h"
 #include "ipsec/association.h"
 #include "ipsec/claims.h"
@@ -307,28 +309,54 @@ static void restore_owners(
 		claim_for(engine, flow, memo->owners[i]);
 }
 
+/* Its association, if there is room for one more SPI like this. */
+static uint32_t open_place(struct spinat *engine,
+    const struct spinat_memo *memo, const struct flow *made)
+{
+	const uint32_t peer = open_peer(engine, memo);
+
+	if (peer == 0)
+		return 0;
+	if (association_surplus_flow(engine, peer, flow_kind(made)) == 0 &&
+	    (made->state != FLOW_PROBATION ||
+		association_surplus_probation(
+		    engine, engine->peers.peers[peer].of) == 0))
+		return peer;
+	peer_close_if_empty(&engine->peers, peer);
+	return 0;
+}
+
+/* A published flow gets what hangs on it. */
+static void settle(
+    struct spinat *engine, uint32_t number, const struct spinat_memo *memo)
+{
+	const struct flow *flow = &engine->table.flows[number];
+
+	association_add_flow(engine, number);
+	if (memo->kind == SPINAT_MEMO_ESP_IN)
+		association_paired(engine, flow->peer);
+	if (flow->state == FLOW_SHARED)
+		restore_owners(engine, number, memo);
+	timers_flow_changed(engine, number);
+	engine->stats.flows_created++;
+}
+
 static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 {
 	struct flow_table *table = &engine->table;
 	struct flow made = {0};
-	uint32_t peer, number;
+	uint32_t number;
 
 	fill_flow(engine, memo, &made);
 	if (flow_is_there(engine, &made))
 		return -EEXIST;
-	peer = open_peer(engine, memo);
-	if (peer == 0)
+	made.peer = open_place(engine, memo, &made);
+	if (made.peer == 0)
 		return -ENOSPC;
-	if (association_surplus_flow(engine, peer, flow_kind(&made)) != 0 ||
-	    (made.state == FLOW_PROBATION &&
-		association_surplus_probation(
-		    engine, engine->peers.peers[peer].of) != 0))
-		goto full;
 	number = flow_table_take(table);
 	if (number == 0)
 		goto full;
-	made.peer = peer;
-	if (engine->peers.peers[peer].redirected)
+	if (engine->peers.peers[made.peer].redirected)
 		made.flags |= FLOW_REDIRECTED;
 	table->flows[number] = made;
 	if (!flow_table_publish(table, number)) {
@@ -336,13 +364,7 @@ static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 		goto full;
 	}
 	fill_counters(engine, memo, number);
-	association_add_flow(engine, number);
-	if (memo->kind == SPINAT_MEMO_ESP_IN)
-		association_paired(engine, peer);
-	if (made.state == FLOW_SHARED)
-		restore_owners(engine, number, memo);
-	timers_flow_changed(engine, number);
-	engine->stats.flows_created++;
+	settle(engine, number, memo);
 	if (made.state == FLOW_PROBATION &&
 	    !confirm_begin(engine, number, WHY_RESTORED)) {
 		timers_end_flow(engine, number, SPINAT_REASON_EVICTED);
@@ -350,8 +372,52 @@ static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 	}
 	return 0;
 full:
-	peer_close_if_empty(&engine->peers, peer);
+	peer_close_if_empty(&engine->peers, made.peer);
 	return -ENOSPC;
+}
+
+/* What a program in the kernel reads of it is what we would make of it. */
+static bool is_as_made(const struct flow *flow, const struct flow *made)
+{
+	return memcmp(flow->side, made->side, sizeof flow->side) == 0 &&
+	    flow->protocol == made->protocol &&
+	    flow->key_kind == made->key_kind && flow->origin == made->origin &&
+	    ((flow->flags ^ made->flags) & ~FLOW_REDIRECTED) == 0 &&
+	    flow->address_delta == made->address_delta &&
+	    flow->transport_delta == made->transport_delta;
+}
+
+int restore_in_place(struct spinat *engine, uint32_t number)
+{
+	struct flow *flow = &engine->table.flows[number];
+	struct flow made = {0};
+	struct spinat_memo memo;
+	int result;
+
+	/* Of these the journal knows more. */
+	if (flow->state != FLOW_UNPAIRED && flow->state != FLOW_PAIRED &&
+	    flow->state != FLOW_CONFIRMED)
+		return -ENOTSUP;
+	if (flow_kind(flow) == SPINAT_FLOW_ESP_IN)
+		flow->binding = 0;
+	memo_of_flow(engine, number, &memo);
+	result = check(engine, &memo);
+	if (result != 0)
+		return result;
+	if (is_over(engine, &memo))
+		return -ETIME;
+	fill_flow(engine, &memo, &made);
+	if (!is_as_made(flow, &made) || made.state != flow->state)
+		return -EINVAL;
+	flow->peer = open_place(engine, &memo, &made);
+	if (flow->peer == 0)
+		return -ENOSPC;
+	if (engine->peers.peers[flow->peer].redirected)
+		flow->flags |= FLOW_REDIRECTED;
+	flow->gate &= (uint8_t)~FLOW_WATCHED;
+	flow_set_gate(flow);
+	settle(engine, number, &memo);
+	return 0;
 }
 
 static bool ike_is_there(

@@ -51,6 +51,23 @@ static void print_side(const json_t *fast, const char *title, const char *side)
 	}
 }
 
+static void print_life(const json_t *fast)
+{
+	const json_t *start = json_object_get(fast, "at_start");
+	const char *found = show_text(start, "found");
+
+	if (json_is_true(json_object_get(fast, "outlives")))
+		printf("  goes on for %" PRIu64 " s without spinatd\n",
+		    show_number(fast, "linger_seconds"));
+	else
+		printf("  ends with spinatd\n");
+	if (strcmp(found, "nothing") != 0)
+		printf("  took over %" PRIu64 " sessions and %" PRIu64
+		       " SPIs of a spinatd that %s\n",
+		    show_number(start, "sessions"), show_number(start, "spis"),
+		    found);
+}
+
 static void print_fast(const json_t *fast)
 {
 	json_t *programs = json_object_get(fast, "instructions");
@@ -61,6 +78,7 @@ static void print_fast(const json_t *fast)
 	    show_text(fast, "hook"), show_text(fast, "inside_interface"),
 	    show_text(fast, "interface"),
 	    human_bytes(bytes, show_number(fast, "map_bytes")));
+	print_life(fast);
 	for (void *i = json_object_iter(programs); i;
 	     i = json_object_iter_next(programs, i))
 		printf("  %-18s %8" JSON_INTEGER_FORMAT " instructions\n",

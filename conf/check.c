@@ -439,7 +439,8 @@ unsigned conf_inspect(const struct conf *conf, conf_say *say, void *context)
 	struct inspection inspection = {conf, say, context, 0};
 
 	if (conf->control_socket == NULL || conf->pid_file == NULL ||
-	    conf->journal == NULL || conf->log_target == NULL) {
+	    conf->bpffs == NULL || conf->journal == NULL ||
+	    conf->log_target == NULL) {
 		say(context, true, "out of memory");
 		return 1;
 	}

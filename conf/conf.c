@@ -24,11 +24,13 @@ void conf_init(struct conf *conf)
 	spinat_config_init(&conf->engine);
 	memcpy(conf->backend, "nfqueue", sizeof("nfqueue"));
 	memcpy(conf->fast_path, "tc", sizeof("tc"));
+	conf->fast_path_linger = 60 * SPINAT_SECOND;
 	memcpy(conf->firewall, "auto", sizeof("auto"));
 	conf->queue = DEFAULT_QUEUE;
 	/* Without memory these stay NULL: conf_check() tells. */
 	conf->control_socket = strdup(CONF_DEFAULT_SOCKET);
 	conf->pid_file = strdup(CONF_DEFAULT_PID_FILE);
+	conf->bpffs = strdup(CONF_DEFAULT_BPFFS);
 	conf->journal = strdup(CONF_DEFAULT_JOURNAL);
 	conf->log_target = strdup("syslog");
 }
@@ -42,6 +44,7 @@ void conf_free(struct conf *conf)
 	free(conf->redirect_places);
 	free(conf->control_socket);
 	free(conf->pid_file);
+	free(conf->bpffs);
 	free(conf->journal);
 	free(conf->log_target);
 	memset(conf, 0, sizeof(*conf));
@@ -94,6 +97,7 @@ int conf_copy(struct conf *copy, const struct conf *conf)
 	copy->sources = NULL;
 	copy->source_count = 0;
 	copy->control_socket = copy->pid_file = copy->log_target = NULL;
+	copy->bpffs = NULL;
 	copy->journal = NULL;
 	done = copy_array(&redirects, conf->redirects, conf->redirect_count,
 	    sizeof(conf->redirects[0]));
@@ -105,6 +109,7 @@ int conf_copy(struct conf *copy, const struct conf *conf)
 	done = done && copy_sources(copy, conf) &&
 	    copy_string(&copy->control_socket, conf->control_socket) &&
 	    copy_string(&copy->pid_file, conf->pid_file) &&
+	    copy_string(&copy->bpffs, conf->bpffs) &&
 	    copy_string(&copy->journal, conf->journal) &&
 	    copy_string(&copy->log_target, conf->log_target);
 	if (done)

@@ -16,6 +16,7 @@
 
 #define CONF_DEFAULT_SOCKET   "/run/spinat/spinatd.sock"
 #define CONF_DEFAULT_PID_FILE "/run/spinat/spinatd.pid"
+#define CONF_DEFAULT_BPFFS    "/sys/fs/bpf"
 #define CONF_DEFAULT_JOURNAL  "/var/lib/spinat/journal.db"
 #define CONF_MAX_REDIRECTS    4096u
 #define CONF_OPTION_MAX       64 /* rows of the option table at most */
@@ -46,11 +47,13 @@ struct conf {
 	bool dynamic;                    /* follow the interface's address */
 	char backend[16];                /* auto | bpf | nfqueue | tun */
 	char fast_path[8];               /* tc | xdp: of the back end bpf */
+	spinat_time fast_path_linger;    /* without a daemon; 0: not at all */
 	unsigned queue;    /* the first of four nfqueue numbers, default 5000 */
 	char firewall[12]; /* auto | iptables | nft */
 
 	char *control_socket;
 	char *pid_file;
+	char *bpffs;
 	char *journal;    /* a path, or CONF_NO_JOURNAL */
 	bool log;         /* statistics and flows to syslog, as natd's log */
 	bool log_denied;  /* dropped packets too, rate limited */

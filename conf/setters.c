@@ -70,20 +70,30 @@ int setter_max_flows(struct setting *setting)
 	return 0;
 }
 
-int setter_duration(struct setting *setting)
+static int set_duration(struct setting *setting, bool may_be_off)
 {
-	spinat_time *target = target_of(setting), value;
+	spinat_time *target = target_of(setting), value = 0;
 	struct slice word;
 	int code;
 
 	code = setting_need_word(setting, &word, "a duration");
-	if (code == 0)
+	if (code == 0 && !(may_be_off && slice_is(word, "off")))
 		code = value_duration(setting, word, &value);
 	if (code == 0)
 		code = setting_end(setting);
 	if (code == 0)
 		*target = value;
 	return code;
+}
+
+int setter_duration(struct setting *setting)
+{
+	return set_duration(setting, false);
+}
+
+int setter_duration_or_off(struct setting *setting)
+{
+	return set_duration(setting, true);
 }
 
 static int set_string(struct setting *setting, struct slice value)

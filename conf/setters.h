@@ -18,6 +18,7 @@ int setter_yes_no(struct setting *setting);
 /** Within the row's `low` and `high`. */
 int setter_number(struct setting *setting);
 int setter_duration(struct setting *setting);
+int setter_duration_or_off(struct setting *setting);
 /** The rest of the line, so that a path may have spaces; at most `high` long.
  */
 int setter_path(struct setting *setting);

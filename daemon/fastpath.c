@@ -22,30 +22,63 @@ struct sides {
 struct fastpath {
 	struct fast *fast;
 	struct grace *grace;
+	struct fast_found found;
+	struct spinat_adoption adoption;
 	int rules; /* firewall_watch(); -1: none */
-	struct event *rules_changed, *second;
+	struct event *rules_changed, *second, *beat;
+	bool is_under_way; /* the loop has begun */
+	spinat_time linger;
 	struct sides sums;
 	const char *hook;          /* NULL: nothing is attached */
 	char devices[2][IFNAMSIZ]; /* by side */
 	struct fast_program programs[FAST_PROGRAMS];
 };
 
-int fastpath_open(struct fastpath **result, const struct conf *conf,
+int fastpath_open(struct fastpath **result, struct conf *conf,
     struct spinat_memory *memory, struct error *error)
 {
+	const struct fast_place place = {
+	    .bpffs = conf->bpffs,
+	    .interface = conf->interface,
+	    .outlives = conf->fast_path_linger != 0,
+	};
 	struct fastpath *fastpath = calloc(1, sizeof(*fastpath));
 	int code;
 
 	if (fastpath == NULL)
 		return error_set(error, -ENOMEM, "out of memory");
 	fastpath->rules = -1;
-	code = fast_open(&fastpath->fast, &conf->engine, memory, error);
+	fastpath->linger = conf->fast_path_linger;
+	code = fast_open(&fastpath->fast, &conf->engine, &place, memory,
+	    &fastpath->found, error);
 	if (code != 0) {
 		fastpath_close(fastpath);
 		return code;
 	}
+	if (fastpath->found.tables)
+		memcpy(conf->engine.seed, fastpath->found.seed,
+		    sizeof(fastpath->found.seed));
+	else if (fastpath->found.why.text[0] != '\0')
+		log_notice("fast path: no flow of before goes on: %s",
+		    fastpath->found.why.text);
 	*result = fastpath;
 	return 0;
+}
+
+void fastpath_adopt(struct fastpath *fastpath, struct spinat *engine)
+{
+	struct spinat_adoption *adoption = &fastpath->adoption;
+
+	if (!fastpath->found.tables)
+		return;
+	spinat_adopt(engine, clock_now(), adoption);
+	/* What ended just now may still be in use. */
+	(void)fast_wait_grace();
+	log_notice("fast path: of a spinatd that %s, %u sessions and %u SPIs "
+		   "go on; %u flows are not of this configuration, %u places "
+		   "were mended",
+	    fastpath->found.crashed ? "crashed" : "stopped", adoption->sessions,
+	    adoption->spis, adoption->refused, adoption->mended);
 }
 
 /* ----------------------------------------------------------- the rules */
@@ -72,6 +105,35 @@ static int watch_rules(
 	if (fastpath->rules_changed == NULL ||
 	    event_add(fastpath->rules_changed, NULL) != 0)
 		return error_set(error, -ENOMEM, "out of memory");
+	return 0;
+}
+
+/* ------------------------------------------------------- signs of life */
+
+static void on_beat(evutil_socket_t fd, short what, void *context)
+{
+	struct fastpath *fastpath = context;
+
+	(void)fd;
+	(void)what;
+	fast_beat(fastpath->fast, clock_now());
+	/* Not before what is left to the daemon is read: rules may have changed
+	 * while nobody watched. */
+	if (!fastpath->is_under_way)
+		fast_next_epoch(fastpath->fast);
+	fastpath->is_under_way = true;
+}
+
+static int start_beat(
+    struct fastpath *fastpath, struct event_base *base, struct error *error)
+{
+	const struct timeval pause = {.tv_usec = FAST_BEAT_MS * 1000};
+
+	fast_set_linger(fastpath->fast, fastpath->linger);
+	fastpath->beat = event_new(base, -1, EV_PERSIST, on_beat, fastpath);
+	if (fastpath->beat == NULL || event_add(fastpath->beat, &pause) != 0)
+		return error_set(error, -ENOMEM, "out of memory");
+	event_active(fastpath->beat, EV_TIMEOUT, 1);
 	return 0;
 }
 
@@ -147,45 +209,74 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 	if (code == 0)
 		code = watch_rates(fastpath, base, error);
 	if (code == 0)
+		code = start_beat(fastpath, base, error);
+	if (code == 0)
 		code = fast_attach(fastpath->fast, error);
-	if (code != 0)
+	if (code != 0) {
+		/* Those of a daemon before would go on. */
+		fast_detach(fastpath->fast);
 		return code;
+	}
 	fastpath->hook = xdp ? "XDP" : "tc";
 	/* Who may not load programs is not told their size either. */
 	fast_get_programs(fastpath->fast, fastpath->programs);
 	memcpy(
 	    fastpath->devices[SPINAT_INSIDE], conf->inside_interface, IFNAMSIZ);
 	memcpy(fastpath->devices[SPINAT_OUTSIDE], conf->interface, IFNAMSIZ);
-	fast_next_epoch(fastpath->fast);
 	return 0;
 }
 
-void fastpath_stop(struct fastpath *fastpath)
+bool fastpath_leave(struct fastpath *fastpath)
+{
+	if (fastpath_hook(fastpath) == NULL || fastpath->linger == 0 ||
+	    !fast_outlives(fastpath->fast))
+		return false;
+	fast_leave(fastpath->fast);
+	return true;
+}
+
+/* Nothing of it runs in the loop any more. */
+static void end_events(struct fastpath *fastpath)
+{
+	struct event **const events[] = {
+	    &fastpath->rules_changed, &fastpath->second, &fastpath->beat};
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (*events[i] != NULL)
+			event_free(*events[i]);
+		*events[i] = NULL;
+	}
+	grace_close(fastpath->grace);
+	fastpath->grace = NULL;
+}
+
+void fastpath_stop(struct fastpath *fastpath, bool is_over)
 {
 	if (fastpath == NULL)
 		return;
-	if (fastpath->fast != NULL)
+	if (is_over)
 		fast_detach(fastpath->fast);
 	fastpath->hook = NULL;
-	if (fastpath->rules_changed != NULL)
-		event_free(fastpath->rules_changed);
-	fastpath->rules_changed = NULL;
-	if (fastpath->second != NULL)
-		event_free(fastpath->second);
-	fastpath->second = NULL;
-	grace_close(fastpath->grace);
-	fastpath->grace = NULL;
+	end_events(fastpath);
 }
 
 void fastpath_close(struct fastpath *fastpath)
 {
 	if (fastpath == NULL)
 		return;
-	fastpath_stop(fastpath);
 	if (fastpath->rules >= 0)
 		(void)close(fastpath->rules);
 	fast_close(fastpath->fast);
 	free(fastpath);
+}
+
+void fastpath_detach(const struct conf *conf)
+{
+	const unsigned count = fast_forget_all(conf->bpffs);
+
+	if (count != 0)
+		log_notice("fast path: removed from %u interface%s", count,
+		    count == 1 ? "" : "s");
 }
 
 /* ---------------------------------------------------------- the report */
@@ -225,16 +316,34 @@ static json_t *report_programs(const struct fastpath *fastpath)
 	return made;
 }
 
+/* What it went on with. */
+static json_t *report_start(const struct fastpath *fastpath)
+{
+	const struct spinat_adoption *adoption = &fastpath->adoption;
+
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "found",
+	    !fastpath->found.tables       ? "nothing"
+		: fastpath->found.crashed ? "crashed"
+					  : "stopped",
+	    "sessions", (json_int_t)adoption->sessions, "spis",
+	    (json_int_t)adoption->spis, "refused",
+	    (json_int_t)adoption->refused, "mended",
+	    (json_int_t)adoption->mended);
+}
+
 json_t *fastpath_report(const struct fastpath *fastpath)
 {
 	if (fastpath_hook(fastpath) == NULL)
 		return json_null();
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "hook",
-	    fastpath->hook, "inside_interface",
+	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:o, s:o, s:o}",
+	    "hook", fastpath->hook, "inside_interface",
 	    fastpath->devices[SPINAT_INSIDE], "interface",
 	    fastpath->devices[SPINAT_OUTSIDE], "map_bytes",
-	    (json_int_t)fast_map_bytes(fastpath->fast), "instructions",
-	    report_programs(fastpath), "inside",
+	    (json_int_t)fast_map_bytes(fastpath->fast), "at_start",
+	    report_start(fastpath), "outlives",
+	    fastpath->linger != 0 && fast_outlives(fastpath->fast),
+	    "linger_seconds", (json_int_t)(fastpath->linger / SPINAT_SECOND),
+	    "instructions", report_programs(fastpath), "inside",
 	    report_side(fastpath, SPINAT_INSIDE), "outside",
 	    report_side(fastpath, SPINAT_OUTSIDE));
 }

@@ -13,18 +13,28 @@
 
 struct fastpath;
 
-/** Makes the tables for this configuration; all of `memory` is filled in but
- * for SPINAT_REGION_ENGINE. */
-int fastpath_open(struct fastpath **fastpath, const struct conf *conf,
+/** Makes the tables for this configuration, or finds those of a daemon before;
+ * all of `memory` is filled in but for SPINAT_REGION_ENGINE, and with tables
+ * found the first half of the configuration's seed is theirs. */
+int fastpath_open(struct fastpath **fastpath, struct conf *conf,
     struct spinat_memory *memory, struct error *error);
+/** The engine goes on with what is in tables that were found; its static rules
+ * are there, and it was asked nothing yet. */
+void fastpath_adopt(struct fastpath *fastpath, struct spinat *engine);
 /** Loads the programs and lets them see packets; the way by which those come
  * that they leave must be open by now. */
 int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
     struct spinat *engine, struct event_base *base, struct error *error);
-/** From now on all packets come to the daemon. */
-void fastpath_stop(struct fastpath *fastpath);
+/** Programs and tables shall outlive the daemon, for a while.  False: they
+ * cannot, or are not to. */
+bool fastpath_leave(struct fastpath *fastpath);
+/** Nothing of it runs in the loop any more.  If it is over, all packets come to
+ * the daemon from now on; else programs and tables outlive it. */
+void fastpath_stop(struct fastpath *fastpath, bool is_over);
 /** After the engine's last use.  NULL is allowed. */
 void fastpath_close(struct fastpath *fastpath);
+/** Whatever daemons left in this network namespace ends. */
+void fastpath_detach(const struct conf *conf);
 
 /** "XDP", "tc", or NULL: no program sees packets. */
 const char *fastpath_hook(const struct fastpath *fastpath);

@@ -301,6 +301,7 @@ static void take_memo(void *context, const struct spinat_memo *memo)
 	struct journal_stats *stats = &reading->stats;
 
 	switch (spinat_restore(reading->engine, reading->now, memo)) {
+	case -EEXIST: /* the tables of the fast path had it */
 	case 0:
 		reading->back[memo->kind]++;
 		stats->back++;

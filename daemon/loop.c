@@ -181,6 +181,11 @@ int loop_run(struct loop *loop)
 	return loop->broken;
 }
 
+void loop_drain(struct loop *loop)
+{
+	(void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
+}
+
 void loop_close(struct loop *loop)
 {
 	if (!loop)

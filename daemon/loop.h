@@ -18,6 +18,8 @@ int loop_open(struct loop **loop, struct event_base *base,
     struct backend *backend, struct error *error);
 /** Until SIGTERM or SIGINT (0), or the back end breaks (-errno, logged). */
 int loop_run(struct loop *loop);
+/** Whatever waits is done, after the end of loop_run(). */
+void loop_drain(struct loop *loop);
 void loop_close(struct loop *loop);
 
 #endif

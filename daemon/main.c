@@ -193,8 +193,11 @@ static int may_go_on(
 /** The tables that the programs in the kernel share, if there are to be any. */
 static int make_tables(struct daemon *daemon, struct error *error)
 {
-	if (!daemon->may_be_fast)
+	if (!daemon->may_be_fast) {
+		/* Of a daemon before, with another configuration. */
+		fastpath_detach(&daemon->conf);
 		return 0;
+	}
 	return may_go_on(daemon,
 	    fastpath_open(
 		&daemon->fastpath, &daemon->conf, &daemon->regions, error),
@@ -267,6 +270,15 @@ static int add_redirects(struct daemon *daemon, struct error *error)
 			    text_address(inside, rule->inside),
 			    redirect_fault(result));
 	}
+	return 0;
+}
+
+/** Before the journal: it brings back what is not there. */
+static int adopt_flows(struct daemon *daemon, struct error *error)
+{
+	(void)error;
+	if (daemon->fastpath)
+		fastpath_adopt(daemon->fastpath, daemon->engine);
 	return 0;
 }
 
@@ -418,6 +430,7 @@ static const struct step {
     {complete_configuration, EXIT_USAGE},
     {make_engine, EXIT_RUN_TIME},
     {add_redirects, EXIT_USAGE},
+    {adopt_flows, EXIT_RUN_TIME},
     {read_journal, EXIT_RUN_TIME},
     {open_backend, EXIT_RUN_TIME},
     {open_loop, EXIT_RUN_TIME},
@@ -496,13 +509,31 @@ static enum exit_code leave_firewall(struct daemon *daemon, enum exit_code code)
 	return code;
 }
 
+/** Programs that go on for a while need what drops the rest: the rules stay,
+ * so that a restart interrupts no known flow and lets nothing out. */
+static bool leave_to_next(struct daemon *daemon, enum exit_code code)
+{
+	if (code != EXIT_FINE || !daemon->fastpath ||
+	    !fastpath_leave(daemon->fastpath))
+		return false;
+	loop_drain(daemon->loop);
+	log_notice("known flows go on in the kernel for %lld s, until spinatd "
+		   "starts again; the firewall rules stay: spinatd --detach "
+		   "removes all",
+	    (long long)(daemon->conf.fast_path_linger / SPINAT_SECOND));
+	return true;
+}
+
 static enum exit_code stop(struct daemon *daemon, enum exit_code code)
 {
 	struct spinat_stats stats;
+	bool is_left;
 
 	background_notify("STOPPING=1");
-	fastpath_stop(daemon->fastpath);
-	code = leave_firewall(daemon, code);
+	is_left = leave_to_next(daemon, code);
+	fastpath_stop(daemon->fastpath, code == EXIT_FINE && !is_left);
+	if (!is_left)
+		code = leave_firewall(daemon, code);
 	journal_close(daemon->journal);
 	control_close(daemon->control);
 	follow_close(daemon->follow);
@@ -525,7 +556,7 @@ static enum exit_code stop(struct daemon *daemon, enum exit_code code)
 
 /* ------------------------------------------------------ the command line */
 
-/** spinatd --detach: what an earlier spinatd left in the firewall. */
+/** spinatd --detach: what an earlier spinatd left in the kernel. */
 static enum exit_code detach(struct daemon *daemon)
 {
 	static const struct step list[] = {
@@ -537,6 +568,8 @@ static enum exit_code detach(struct daemon *daemon)
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !code; i++)
 		code = take(daemon, &list[i]);
+	if (code == EXIT_FINE)
+		fastpath_detach(&daemon->conf);
 	if (code == EXIT_FINE && firewall_detach(&error) < 0) {
 		log_error("%s", error.text);
 		code = EXIT_RUN_TIME;
@@ -556,8 +589,9 @@ static void print_usage(void)
 	     "address, IPsec\n"
 	     "included.\n"
 	     "\n"
-	     "      --detach     remove the firewall rules that a spinatd left "
-	     "and stop\n"
+	     "      --detach     remove what a spinatd left in the kernel: "
+	     "firewall rules,\n"
+	     "                   programs of the fast path\n"
 	     "  -f, --config FILE\n"
 	     "\n"
 	     "and every name of spinat.conf(5):\n");

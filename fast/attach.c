@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Attaching the programs, by links: they are gone with whoever holds them, and
- * touch nobody else's.
+ * Attaching the programs, by links, which touch nobody else's.  A link that is
+ * pinned outlives us; who comes next lets it run another program, and not one
+ * packet meets none.
  */
 #include "fast/private.h"
 
@@ -34,10 +35,34 @@ static const char *name_at(unsigned place, enum fast_hook hook)
 	return hook == FAST_XDP ? places[place].xdp : places[place].tc;
 }
 
-static int attach_one(struct fast *fast, unsigned i, enum fast_hook hook)
+static struct fast_header *header_of(const struct fast *fast)
 {
-	const bool xdp = hook == FAST_XDP && !places[i].leaving;
-	const int program = fast_program(fast, name_at(i, hook));
+	return fast->mapped[FAST_MAP_HEADER];
+}
+
+/* A link that was left on this device goes on with another program. */
+static int take_over(struct fast *fast, unsigned i, int program)
+{
+	const enum spinat_side side = places[i].side;
+	const int link = pins_get(&fast->pins, name_at(i, fast->hook));
+
+	if (link < 0)
+		return link;
+	if (header_of(fast)->devices[side] == fast->devices[side] &&
+	    bpf_link_update(link, program, NULL) == 0) {
+		fast->links[i] = link;
+		return 0;
+	}
+	/* The device is another one, or gone. */
+	(void)close(link);
+	pins_remove(&fast->pins, name_at(i, fast->hook));
+	return -ENOENT;
+}
+
+static int attach_one(struct fast *fast, unsigned i)
+{
+	const bool xdp = fast->hook == FAST_XDP && !places[i].leaving;
+	const int program = fast_program(fast, name_at(i, fast->hook));
 	const enum bpf_attach_type type = xdp ? BPF_XDP
 	    : places[i].leaving               ? TCX_EGRESS
 					      : TCX_INGRESS;
@@ -46,9 +71,24 @@ static int attach_one(struct fast *fast, unsigned i, enum fast_hook hook)
 
 	if (program < 0)
 		return program;
+	if (take_over(fast, i, program) == 0)
+		return 0;
 	fast->links[i] = bpf_link_create(
 	    program, (int)fast->devices[places[i].side], type, &options);
-	return fast->links[i] < 0 ? -errno : 0;
+	return fast->links[i] < 0
+	    ? -errno
+	    : pins_put(&fast->pins, name_at(i, fast->hook), fast->links[i]);
+}
+
+/* Of the hook that was chosen before. */
+static void detach_other_hook(const struct fast *fast)
+{
+	const enum fast_hook other =
+	    fast->hook == FAST_XDP ? FAST_TC : FAST_XDP;
+
+	for (unsigned i = 0; i < FAST_LINKS; i++)
+		if (!places[i].leaving)
+			pins_remove(&fast->pins, name_at(i, other));
 }
 
 int fast_attach(struct fast *fast, struct error *error)
@@ -57,7 +97,7 @@ int fast_attach(struct fast *fast, struct error *error)
 
 	for (unsigned i = 0; i < FAST_LINKS; i++) {
 		char name[IF_NAMESIZE] = "?";
-		const int code = attach_one(fast, i, hook);
+		const int code = attach_one(fast, i);
 
 		if (code == 0)
 			continue;
@@ -67,16 +107,27 @@ int fast_attach(struct fast *fast, struct error *error)
 		    hook == FAST_XDP && !places[i].leaving ? "XDP" : "tc", name,
 		    strerror(-code));
 	}
+	detach_other_hook(fast);
+	memcpy(header_of(fast)->devices, fast->devices, sizeof(fast->devices));
 	return 0;
 }
 
-void fast_detach(struct fast *fast)
+void links_close(struct fast *fast)
 {
 	for (unsigned i = FAST_LINKS; i-- > 0;) {
 		if (fast->links[i] >= 0)
 			(void)close(fast->links[i]);
 		fast->links[i] = -1;
 	}
+}
+
+void fast_detach(struct fast *fast)
+{
+	/* Programs first: without them nobody looks at the tables. */
+	for (unsigned i = FAST_LINKS; i-- > 0;)
+		pins_remove(&fast->pins, name_at(i, fast->hook));
+	links_close(fast);
+	pins_clear(&fast->pins);
 }
 
 static unsigned instructions_of(int program)

@@ -5,7 +5,6 @@
 #include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,110 +12,48 @@
 
 #include "fast_tc_object.h"
 #include "fast_xdp_object.h"
-#include "flow/index.h"
-#include "packet/identity.h"
 
 #ifndef MEMBARRIER_CMD_GLOBAL
 #define MEMBARRIER_CMD_GLOBAL MEMBARRIER_CMD_SHARED
 #endif
 
-static const struct {
-	const char *name; /* as in fast/bpf/maps.h */
-	enum bpf_map_type type;
-	unsigned value; /* bytes */
-	int region;     /* whose memory it is; -1: none */
-} kinds[FAST_MAPS] = {
-    [FAST_MAP_FLOWS] = {"flows", BPF_MAP_TYPE_ARRAY, sizeof(struct flow),
-	SPINAT_REGION_FLOWS},
-    [FAST_MAP_COUNTERS_INSIDE] = {"counters_inside", BPF_MAP_TYPE_ARRAY,
-	sizeof(struct flow_counter), SPINAT_REGION_COUNTERS_INSIDE},
-    [FAST_MAP_COUNTERS_OUTSIDE] = {"counters_outside", BPF_MAP_TYPE_ARRAY,
-	sizeof(struct flow_counter), SPINAT_REGION_COUNTERS_OUTSIDE},
-    [FAST_MAP_INDEX] = {"index_buckets", BPF_MAP_TYPE_ARRAY,
-	INDEX_BUCKET_SLOTS * sizeof(uint32_t), SPINAT_REGION_INDEX},
-    [FAST_MAP_SPIS] = {"spi_buckets", BPF_MAP_TYPE_ARRAY,
-	INDEX_BUCKET_SLOTS * sizeof(uint32_t), SPINAT_REGION_SPIS},
-    [FAST_MAP_IDENTITIES] = {"identities", BPF_MAP_TYPE_ARRAY,
-	IDENTITY_SEQUENCES * sizeof(uint32_t), SPINAT_REGION_IDENTITIES},
-    [FAST_MAP_SETTINGS] = {"settings", BPF_MAP_TYPE_ARRAY,
-	sizeof(struct fast_settings), -1},
-    [FAST_MAP_COUNTS] = {"counts", BPF_MAP_TYPE_PERCPU_ARRAY,
-	sizeof(struct fast_count), -1},
-};
-
-/* ------------------------------------------------------------- tables */
-
-static const char *who_may(int code)
+const char *fast_who_may(int code)
 {
 	return code == -EPERM || code == -EACCES
 	    ? " (it wants CAP_BPF and CAP_PERFMON)"
 	    : "";
 }
 
-static int map_memory(struct fast *fast, int map, size_t size)
-{
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *base;
-
-	size = (size + page - 1) / page * page;
-	base = mmap(
-	    NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fast->maps[map], 0);
-	if (base == MAP_FAILED)
-		return -errno;
-	fast->mapped[map] = base;
-	fast->mapped_size[map] = size;
-	return 0;
-}
-
-static int make_map(struct fast *fast, int map, const size_t *region_sizes)
-{
-	const unsigned value = kinds[map].value;
-	const int region = kinds[map].region;
-	const bool shared = kinds[map].type == BPF_MAP_TYPE_ARRAY;
-	const struct bpf_map_create_opts options = {
-	    .sz = sizeof(options), .map_flags = shared ? BPF_F_MMAPABLE : 0};
-	const size_t entries = region >= 0 ? region_sizes[region] / value
-	    : shared                       ? 1
-					   : FAST_COUNTS;
-
-	fast->maps[map] = bpf_map_create(kinds[map].type, kinds[map].name, 4,
-	    value, (unsigned)entries, &options);
-	if (fast->maps[map] < 0)
-		return -errno;
-	return shared ? map_memory(fast, map, entries * value) : 0;
-}
-
 int fast_open(struct fast **result, const struct spinat_config *config,
-    struct spinat_memory *memory, struct error *error)
+    const struct fast_place *place, struct spinat_memory *memory,
+    struct fast_found *found, struct error *error)
 {
-	size_t sizes[SPINAT_REGIONS];
-	int code = spinat_region_sizes(config, sizes);
-	struct fast *fast;
+	struct fast *fast = calloc(1, sizeof(*fast));
+	int code;
 
-	if (code != 0)
-		return error_set(error, code, "the configuration is wrong");
-	fast = calloc(1, sizeof(*fast));
 	if (fast == NULL)
 		return error_set(error, -ENOMEM, "out of memory");
+	fast->pins.directory = -1;
 	for (int map = 0; map < FAST_MAPS; map++)
 		fast->maps[map] = -1;
 	for (unsigned i = 0; i < FAST_LINKS; i++)
 		fast->links[i] = -1;
-	for (int map = 0; map < FAST_MAPS; map++) {
-		const int region = kinds[map].region;
-
-		code = make_map(fast, map, sizes);
-		if (code != 0) {
-			error_set(error, code,
-			    "the kernel gives no BPF map \"%s\": %s%s",
-			    kinds[map].name, strerror(-code), who_may(code));
-			fast_close(fast);
-			return code;
-		}
-		if (region < 0)
-			continue;
-		memory->base[region] = fast->mapped[map];
-		memory->size[region] = sizes[region];
+	*found = (struct fast_found){0};
+	code = pins_open(&fast->pins, place->bpffs, place->interface, error);
+	/* Without a place for them a restart interrupts; that is all. */
+	if (code != 0 && code != -EBUSY) {
+		found->why = *error;
+		code = 0;
+	}
+	if (!place->outlives) {
+		pins_clear(&fast->pins);
+		pins_close(&fast->pins);
+	}
+	if (code == 0)
+		code = tables_open(fast, config, memory, found, error);
+	if (code != 0) {
+		fast_close(fast);
+		return code;
 	}
 	*result = fast;
 	return 0;
@@ -134,7 +71,7 @@ static int prepare(const struct fast *fast, struct bpf_object *object,
 		return -ENOENT;
 	code = bpf_map__set_initial_value(map, constants, sizeof(*constants));
 	for (int i = 0; i < FAST_MAPS && code == 0; i++) {
-		map = bpf_object__find_map_by_name(object, kinds[i].name);
+		map = bpf_object__find_map_by_name(object, tables_name(i));
 		if (map != NULL)
 			code = bpf_map__reuse_fd(map, fast->maps[i]);
 	}
@@ -160,7 +97,7 @@ static int load_object(struct fast *fast, enum fast_hook hook,
 	if (code != 0)
 		return error_set(error, code,
 		    "the kernel does not take the %s programs: %s%s",
-		    tc ? "tc" : "XDP", strerror(-code), who_may(code));
+		    tc ? "tc" : "XDP", strerror(-code), fast_who_may(code));
 	return 0;
 }
 
@@ -202,15 +139,11 @@ void fast_close(struct fast *fast)
 {
 	if (fast == NULL)
 		return;
-	fast_detach(fast);
 	for (int hook = 0; hook < 2; hook++)
 		bpf_object__close(fast->objects[hook]);
-	for (int map = 0; map < FAST_MAPS; map++) {
-		if (fast->mapped[map] != NULL)
-			(void)munmap(fast->mapped[map], fast->mapped_size[map]);
-		if (fast->maps[map] >= 0)
-			(void)close(fast->maps[map]);
-	}
+	links_close(fast);
+	tables_close(fast);
+	pins_close(&fast->pins);
 	free(fast);
 }
 
@@ -224,11 +157,47 @@ void fast_next_epoch(struct fast *fast)
 	__atomic_store_n(&settings->epoch, next, __ATOMIC_RELEASE);
 }
 
+void fast_beat(struct fast *fast, spinat_time now)
+{
+	struct fast_settings *settings = fast->mapped[FAST_MAP_SETTINGS];
+
+	__atomic_store_n(&settings->alive, tick_of(now), __ATOMIC_RELEASE);
+}
+
+void fast_set_linger(struct fast *fast, spinat_time linger)
+{
+	struct fast_settings *settings = fast->mapped[FAST_MAP_SETTINGS];
+
+	__atomic_store_n(
+	    &settings->linger, tick_span(linger), __ATOMIC_RELEASE);
+}
+
 int fast_wait_grace(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0
 	    ? 0
 	    : -errno;
+}
+
+bool fast_outlives(const struct fast *fast)
+{
+	return fast->pins.directory >= 0 && fast->links[0] >= 0;
+}
+
+void fast_leave(struct fast *fast)
+{
+	struct fast_settings *settings = fast->mapped[FAST_MAP_SETTINGS];
+
+	/* No more probes. */
+	__atomic_store_n(&settings->alive,
+	    settings->alive - FAST_LATE_TICKS - 1, __ATOMIC_RELEASE);
+	(void)fast_wait_grace();
+	((struct fast_header *)fast->mapped[FAST_MAP_HEADER])->is_in_use = 0;
+}
+
+unsigned fast_forget_all(const char *bpffs)
+{
+	return pins_forget_all(bpffs);
 }
 
 static const struct {
@@ -245,6 +214,7 @@ static const struct {
     [FAST_TCP_FLAGS] = {"tcp-flags", "SYN, FIN or RST"},
     [FAST_NO_FLOW] = {"no-flow", "of no flow that is known"},
     [FAST_CLOSED] = {"closed", "may change the state of its flow"},
+    [FAST_ALONE] = {"alone", "no spinatd has been there for too long"},
     [FAST_RULES] = {"rules", "not passed by the firewall's rules yet"},
     [FAST_PROBE] = {"probe", "sent so that the rules are asked again"},
     [FAST_LATE] = {"late", "ESP below the highest sequence number"},

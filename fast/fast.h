@@ -23,11 +23,34 @@ enum fast_hook {
 	FAST_XDP,
 };
 
-/** Makes the tables for an engine of this configuration; their places and sizes
- * go to `memory`, all but SPINAT_REGION_ENGINE's.  They are there until
- * fast_close(), which must come after the engine's last use. */
+/** What there was before. */
+struct fast_found {
+	bool tables;  /* of a daemon before: spinat_adopt() goes on with them */
+	bool crashed; /* it did not end by itself */
+	uint8_t
+	    seed[16]; /* of the tables: to be the first half of the engine's */
+	struct error
+	    why; /* if it has a text: why nothing was, or will be, found
+		  */
+};
+
+/** Where tables and programs are kept. */
+struct fast_place {
+	const char *bpffs, *interface; /* the outside one */
+	bool outlives;                 /* the daemon */
+};
+
+/**
+ * Makes the tables for an engine of this configuration, or finds those that
+ * programs at this place work with; their places and sizes go to
+ * `memory`, all but SPINAT_REGION_ENGINE's.  They are there until fast_close(),
+ * which must come after the engine's last use; and if they are to outlive it,
+ * after that for who comes next, until fast_forget_all().  If not, what was
+ * left there ends.  -EBUSY: another daemon has them.
+ */
 int fast_open(struct fast **fast, const struct spinat_config *config,
-    struct spinat_memory *memory, struct error *error);
+    const struct fast_place *place, struct spinat_memory *memory,
+    struct fast_found *found, struct error *error);
 /** Loads the programs of a hook for an engine in that memory, between two
  * interfaces (by index, inside and outside).  `clock_begin`: what the engine's
  * clock is ahead of CLOCK_MONOTONIC. */
@@ -35,15 +58,32 @@ int fast_load(struct fast *fast, const struct spinat *engine,
     enum fast_hook hook, const unsigned devices[2], spinat_time clock_begin,
     struct error *error);
 /** Lets them see the packets of both interfaces: what leaves first, then what
- * arrives.  What was attached before a failure is detached. */
+ * arrives, each in place of a program that was there before.  What was attached
+ * before a failure is detached. */
 int fast_attach(struct fast *fast, struct error *error);
-/** No packet is taken any more. */
+/** No packet is taken any more, and nothing is kept for who comes next. */
 void fast_detach(struct fast *fast);
-/** NULL is allowed. */
+/** Whether the programs and tables outlive this process. */
+bool fast_outlives(const struct fast *fast);
+/** A good end: from now on no packet of a flow that is open is left to a
+ * daemon, and who comes next need not look for what was left half done. */
+void fast_leave(struct fast *fast);
+/** NULL is allowed.  What is attached goes on, if it outlives the process. */
 void fast_close(struct fast *fast);
+
+/** Detaches and removes whatever daemons left there for this network namespace;
+ * on how many interfaces. */
+unsigned fast_forget_all(const char *bpffs);
 
 /** What the rules passed before, they must pass anew. */
 void fast_next_epoch(struct fast *fast);
+
+/** The daemon lives (`now`: the engine's clock): to be said every
+ * FAST_BEAT_MS. */
+#define FAST_BEAT_MS 100
+void fast_beat(struct fast *fast, spinat_time now);
+/** How long after the last beat packets are still taken. */
+void fast_set_linger(struct fast *fast, spinat_time linger);
 
 /** Waits until no program uses what it found before: a grace period.  It takes
  * milliseconds; any thread may call it. */

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include "fast/fast.h"
+#include "fast/pins.h"
 #include "fast/shared.h"
 
 /** Maps that all programs share, by the names that fast/bpf/maps.h gives. */
@@ -17,14 +18,28 @@ enum fast_map {
 	FAST_MAP_SPIS,
 	FAST_MAP_IDENTITIES,
 	FAST_MAP_SETTINGS,
+	FAST_MAP_HEADER, /* ours alone */
 	FAST_MAP_COUNTS,
 	FAST_MAPS
 };
+
+/** Of what the tables are, for the daemon that finds them. */
+struct fast_header {
+	uint64_t magic;      /* FAST_MAGIC: all the rest is filled in */
+	uint32_t layout;     /* SPINAT_LAYOUT_VERSION */
+	uint32_t programs;   /* FAST_LAYOUT_VERSION */
+	uint8_t seed[16];    /* of the hashes */
+	uint32_t is_in_use;  /* still set: whoever used them crashed */
+	uint32_t devices[2]; /* that the links are on, by side */
+};
+
+#define FAST_MAGIC UINT64_C(0x317461666e697073) /* "spinfat1" */
 
 /** Programs at work: two that note, two that take. */
 #define FAST_LINKS 4u
 
 struct fast {
+	struct pins pins;
 	int maps[FAST_MAPS]; /* -1: none */
 	void *mapped[FAST_MAPS];
 	size_t mapped_size[FAST_MAPS];
@@ -33,5 +48,19 @@ struct fast {
 	unsigned devices[2];
 	int links[FAST_LINKS]; /* -1: none */
 };
+
+/** The map's name, as fast/bpf/maps.h has it. */
+const char *tables_name(int map);
+/** Finds them, or makes them. */
+int tables_open(struct fast *fast, const struct spinat_config *config,
+    struct spinat_memory *memory, struct fast_found *found,
+    struct error *error);
+void tables_close(struct fast *fast);
+
+/** What is attached stays so, if it is pinned. */
+void links_close(struct fast *fast);
+
+/** What is missing, if that is why: to be added to a message. */
+const char *fast_who_may(int code);
 
 #endif

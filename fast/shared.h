@@ -25,6 +25,7 @@ enum fast_outcome {
 	FAST_TCP_FLAGS,    /* SYN, FIN or RST */
 	FAST_NO_FLOW,      /* in no table */
 	FAST_CLOSED,       /* the engine has to see what comes of this flow */
+	FAST_ALONE,        /* nobody has watched over the flows for too long */
 	FAST_RULES,        /* the firewall's rules have not passed it yet */
 	FAST_PROBE,        /* now and then, so that the rules are asked again */
 	FAST_LATE,         /* ESP, not after the highest sequence number */
@@ -38,6 +39,9 @@ enum fast_outcome {
 struct fast_count {
 	uint64_t packets, bytes; /* bytes of IP; of those that are none: 0 */
 };
+
+/** Of what programs and daemon share beside the engine's tables. */
+#define FAST_LAYOUT_VERSION 1u
 
 /** Counts are by side and outcome. */
 #define FAST_COUNTS               (2 * FAST_OUTCOMES)
@@ -57,7 +61,13 @@ struct fast_settings {
 	 * What they passed in another one, they pass anew.  0: nothing is
 	 * taken. */
 	uint8_t epoch;
+	/** The daemon's last sign of life, and for how long after it packets
+	 * are taken. */
+	tick alive, linger;
 };
+
+/** A daemon whose sign of life is older is away: a probe would be lost. */
+#define FAST_LATE_TICKS 2
 
 #define FAST_EPOCH_LAST 0x7f
 

@@ -56,6 +56,7 @@ def remove() -> int:
     for name in spaces:
         kill_and_delete(name)
     for name in files:
+        command("umount", "--lazy", str(BASE / name / "bpf"), check=False)
         shutil.rmtree(BASE / name, ignore_errors=True)
     return len(spaces) + len(files)
 

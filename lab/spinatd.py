@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from lab.nat import DEFAULT, Nat, Timers
+from lab.netns import command
 from lab.pluto import tail
+from lab.run import Run
 from lab.topology import INSIDE_IF, OUTSIDE_IF, PUBLIC, ROUTED, Topology
 
 PATIENCE = 60.0  # seconds to start or to stop in: for what hangs, on a machine that is busy with other tests
@@ -20,6 +22,16 @@ PATIENCE = 60.0  # seconds to start or to stop in: for what hangs, on a machine 
 def build_dir() -> Path:
     """Where spinatd and spinat were built: $SPINAT_BUILD, or `build` beside the sources."""
     return Path(os.environ.get("SPINAT_BUILD") or Path(__file__).resolve().parent.parent / "build").resolve()
+
+
+def bpffs(run: Run) -> Path:
+    """A BPF file system of the run's own: `ip netns exec` hides the usual one, and what it mounts ends with it."""
+    place = run.dir / "bpf"
+    if not place.is_dir():
+        place.mkdir()
+        command("mount", "-t", "bpf", "-o", "mode=0700", "bpf", str(place))
+        run.defer(command, "umount", "--lazy", str(place))
+    return place
 
 
 class SpinatdFailed(Exception):
@@ -46,6 +58,7 @@ class Spinatd(Nat):
         self.socket = self.dir / "control"
         self.log = self.dir / "spinatd.log"
         self.journal = self.dir / "journal.db"
+        self.bpffs = bpffs(topology.run)
         self.process: subprocess.Popen[str] | None = None
         self._crashed = False
         self._log_begin = 0
@@ -59,10 +72,12 @@ class Spinatd(Nat):
             "alias_address": self.public,
             "mode": "full",
             "backend": "nfqueue",
+            "fast_path_linger": "off",  # so that a stop ends all
             "verbose": "yes",
             "control_socket": str(self.socket),
             "pid_file": str(self.dir / "pid"),
             "journal": str(self.journal),
+            "bpffs": str(self.bpffs),
         }
         if timers.udp is not None:
             options["timeout_udp"] = str(timers.udp)

@@ -111,13 +111,19 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 /* Whether the rules have passed this flow's packets of late. */
 static ALWAYS_INLINE unsigned check_rules(struct packet *packet)
 {
+	const struct fast_settings *settings = settings_now();
 	struct flow_counter *counter = packet->counter;
-	const uint8_t now = epoch();
 	const uint8_t passed = fast_passed(counter);
+	int32_t away;
 
-	if (now == 0 || (passed & ~FAST_PROBING) != now)
+	if (settings == NULL || settings->epoch == 0 ||
+	    (passed & ~FAST_PROBING) != settings->epoch)
 		return FAST_RULES;
-	if (!fast_is_probe_due(counter, packet->found.number, packet->now))
+	away = (int32_t)(packet->now - settings->alive);
+	if (away > (int32_t)settings->linger)
+		return FAST_ALONE;
+	if (away > FAST_LATE_TICKS ||
+	    !fast_is_probe_due(counter, packet->found.number, packet->now))
 		return FAST_TAKEN;
 	/* The one before has not come through. */
 	if ((passed & FAST_PROBING) != 0) {

@@ -71,12 +71,11 @@ static ALWAYS_INLINE struct flow_counter *counter_of(
 	    : bpf_map_lookup_elem(&counters_outside, &number);
 }
 
-static ALWAYS_INLINE uint8_t epoch(void)
+static ALWAYS_INLINE const struct fast_settings *settings_now(void)
 {
 	const uint32_t only = 0;
-	const struct fast_settings *now = bpf_map_lookup_elem(&settings, &only);
 
-	return now == NULL ? 0 : now->epoch;
+	return bpf_map_lookup_elem(&settings, &only);
 }
 
 #endif

@@ -133,10 +133,10 @@ static ALWAYS_INLINE int note(struct __sk_buff *skb, enum spinat_side wire)
 {
 	const enum turn turn =
 	    wire == SPINAT_OUTSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
+	const struct fast_settings *settings;
 	struct flow_counter *counter;
 	struct packet packet;
 	struct found found;
-	uint8_t now;
 
 	if (was_taken())
 		return GO_ON;
@@ -147,10 +147,11 @@ static ALWAYS_INLINE int note(struct __sk_buff *skb, enum spinat_side wire)
 	found = find(&packet.key, wire);
 	if (found.flow == NULL)
 		return GO_ON;
-	now = epoch();
+	settings = settings_now();
 	counter = counter_of(!wire, found.number);
-	if (counter != NULL && fast_passed(counter) != now)
-		fast_set_passed(counter, now);
+	if (counter != NULL && settings != NULL &&
+	    fast_passed(counter) != settings->epoch)
+		fast_set_passed(counter, settings->epoch);
 	return GO_ON;
 }
 

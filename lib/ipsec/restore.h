@@ -6,7 +6,8 @@
 
 /** A live ESP flow of a table that another engine left becomes one of this
  * engine: its association is made, if there is none.  As spinat_restore(), and
- * -ENOTSUP: of an SPI in probation, or shared, the table does not say enough. */
+ * -ENOTSUP: of an SPI in probation, or shared, the table does not say enough.
+ */
 int restore_in_place(struct spinat *engine, uint32_t number);
 
 #endif

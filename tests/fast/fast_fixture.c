@@ -101,6 +101,9 @@ spinat_time fast_now(void)
 struct bed *fast_start(const struct spinat_config *config)
 {
 	struct bed *bed;
+	const struct fast_place place = {
+	    .bpffs = "/sys/fs/bpf", .interface = DEVICE_OUTSIDE};
+	struct fast_found found;
 	struct error error;
 
 	if (reason[0] != '\0') {
@@ -111,7 +114,9 @@ struct bed *fast_start(const struct spinat_config *config)
 	bed->hook = tested;
 	bed->devices[SPINAT_INSIDE] = if_nametoindex(DEVICE_INSIDE);
 	bed->devices[SPINAT_OUTSIDE] = if_nametoindex(DEVICE_OUTSIDE);
-	need(fast_open(&bed->fast, config, &bed->memory, &error), &error);
+	need(
+	    fast_open(&bed->fast, config, &place, &bed->memory, &found, &error),
+	    &error);
 	assert_int_equal(spinat_region_sizes(config, bed->memory.size), 0);
 	bed->memory.base[SPINAT_REGION_ENGINE] =
 	    test_memory(bed->memory.size[SPINAT_REGION_ENGINE]);
@@ -121,6 +126,8 @@ struct bed *fast_start(const struct spinat_config *config)
 		 bed->fast, bed->nat->engine, tested, bed->devices, 0, &error),
 	    &error);
 	need(fast_attach(bed->fast, &error), &error);
+	fast_set_linger(bed->fast, 3600 * SPINAT_SECOND);
+	fast_beat(bed->fast, fast_now());
 	fast_next_epoch(bed->fast);
 	return bed;
 }

@@ -11,6 +11,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Start
+from echo import PORT, Echo
 from esp_host import GCM, EspHost, connect
 from ike_end import IkeEnd, establish
 from test_ordinary import HOST, SERVER, transfer
@@ -21,7 +22,6 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import Topology
 
 BACKENDS = ["bpf"]
-PORT = 7200
 
 
 @pytest.fixture(params=["tc", "xdp"])
@@ -38,34 +38,6 @@ def fast(request: pytest.FixtureRequest, start: Start, topology: Topology) -> It
 def taken(spinat: Spinatd, side: str) -> int:
     """How many packets of a side the kernel has translated."""
     return spinat.show_json("stats")["fast_path"][side]["taken"]["packets"]
-
-
-class Echo:
-    """A UDP socket on a host, and one on the server that answers each datagram."""
-
-    def __init__(self, topology: Topology) -> None:
-        self.server = topology["server"].socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.server.bind((SERVER, PORT))
-        self.host = topology["host"].socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.host.connect((SERVER, PORT))
-        for one in (self.server, self.host):
-            one.settimeout(1)
-
-    def asks(self, answered: bool = True) -> bool:
-        """One datagram there, and one back; whether they arrived."""
-        try:
-            self.host.send(b"question")
-            data, who = self.server.recvfrom(100)
-            if not answered:
-                return True
-            self.server.sendto(data, who)
-            return self.host.recv(100) == data
-        except TimeoutError:
-            return False
-
-    def close(self) -> None:
-        self.server.close()
-        self.host.close()
 
 
 @pytest.fixture
@@ -176,7 +148,7 @@ def test_a_device_that_has_no_such_hook_is_named(topology: Topology, start: Star
 
 def test_records_are_used_again(topology: Topology, start: Start) -> None:
     """What ended rests until no program may be looking at it, and then makes room."""
-    nat = start(max_flows=64, max_spis=1, timeout_udp=2)
+    nat = start(max_flows=64, max_spis=1, timeout_udp=6)
     with topology["server"].socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((SERVER, PORT))
         server.settimeout(0.5)

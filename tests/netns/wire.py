@@ -35,12 +35,16 @@ class Wire:
         return [packet for packet in self.from_gateway if packet.src not in (PUBLIC, ROUTED)]
 
 
+OUTSIDE, INSIDE = ("router", "pub"), ("wires", "lan-gw")
+
+
 @contextmanager
-def watch(topology: Topology, expression: str = "ip") -> Iterator[Wire]:
-    """Capture between the gateway and its provider's router."""
+def watch(topology: Topology, expression: str = "ip", where: tuple[str, str] = OUTSIDE) -> Iterator[Wire]:
+    """Capture between the gateway and its provider's router, or the inside network."""
     wire = Wire()
-    path = topology.run.dir / "wire.pcap"
-    with Capture(topology.router, "pub", path, expression):
+    space, interface = where
+    path = topology.run.dir / f"wire-{space}.pcap"
+    with Capture(getattr(topology, space), interface, path, expression):
         yield wire
     wire.read(path)
 

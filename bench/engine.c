@@ -28,6 +28,7 @@
 #define ROUNDS        7
 #define ROUND_PACKETS (1u << 16)
 #define RING          4096u /* packets: more than the first-level cache holds */
+#define ANSWERED      1024u /* flows that are answered at once */
 
 enum direction { OUT, IN };
 enum proto { UDP, TCP, ESP, IKE, PROTOS };
@@ -42,7 +43,8 @@ struct bed {
 	spinat_time now;
 	enum proto proto;
 	uint32_t count;
-	uint16_t *ports; /* TCP, UDP: the public port of each endpoint */
+	uint32_t sequence; /* ESP: the last number; every SA skips some */
+	uint16_t *ports;   /* TCP, UDP: the public port of each endpoint */
 };
 
 static uint64_t random_state = 88172645463325252u;
@@ -90,8 +92,8 @@ static uint32_t public_of(const struct bed *bed, uint32_t flow)
 
 /* Fills a packet of a flow; the IP and transport checksums are right enough for
  * an incremental update (nobody checks them here: the tests do). */
-static void fill(const struct bed *bed, uint8_t *packet, uint32_t flow,
-    enum direction direction)
+static void fill(
+    struct bed *bed, uint8_t *packet, uint32_t flow, enum direction direction)
 {
 	static const uint8_t protocols[] = {
 	    IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ESP, IPPROTO_UDP};
@@ -111,7 +113,7 @@ static void fill(const struct bed *bed, uint8_t *packet, uint32_t flow,
 	if (bed->proto == ESP) {
 		put32(
 		    l4, (direction == OUT ? 0x10000000u : 0x20000000u) + flow);
-		put32(l4 + 4, 1);
+		put32(l4 + 4, ++bed->sequence);
 		return;
 	}
 	if (bed->proto == IKE)
@@ -168,42 +170,76 @@ static void *map_memory(size_t size)
 	return memory;
 }
 
-static void demand(const struct spinat_packet *packet)
+__attribute__((noreturn)) static void die(const char *what, const char *why)
 {
-	if (packet->verdict == SPINAT_TRANSLATED)
-		return;
-	fprintf(stderr, "bench: a packet was not translated: %s\n",
-	    spinat_reason_text(packet->reason));
+	fprintf(stderr, "bench: %s: %s\n", what, why);
 	exit(1);
 }
 
-/* One packet of every flow; for ESP and IKE both ways.  Seconds it took. */
-static double open_flows(struct bed *bed, enum direction direction)
+static void demand(const struct spinat_packet *packet)
+{
+	if (packet->verdict != SPINAT_TRANSLATED)
+		die("a packet was not translated",
+		    spinat_reason_text(packet->reason));
+}
+
+/* One packet of each of `some` flows from `first` on.  Seconds it took. */
+static double send_burst(
+    struct bed *bed, uint32_t first, uint32_t some, enum direction direction)
 {
 	static uint8_t data[BURST][PACKET];
 	struct spinat_packet packets[BURST];
-	double spent = 0;
+	double spent;
 
-	for (uint32_t done = 0; done < bed->count;) {
-		uint32_t some = 0;
-		double start;
-
-		for (; some < BURST && done + some < bed->count; some++) {
-			fill(bed, data[some], done + some, direction);
-			packets[some] = packet_at(data[some], direction);
-		}
-		start = seconds();
-		spinat_translate(bed->engine, bed->now, packets, some);
-		spent += seconds() - start;
-		for (uint32_t i = 0; i < some; i++) {
-			demand(&packets[i]);
-			if (direction == OUT && bed->proto < ESP)
-				bed->ports[endpoint_of(bed, done + i)] =
-				    get16(data[i] + 20);
-		}
-		done += some;
+	for (uint32_t i = 0; i < some; i++) {
+		fill(bed, data[i], first + i, direction);
+		packets[i] = packet_at(data[i], direction);
+	}
+	spent = seconds();
+	spinat_translate(bed->engine, bed->now, packets, some);
+	spent = seconds() - spent;
+	for (uint32_t i = 0; i < some; i++) {
+		demand(&packets[i]);
+		if (direction == OUT && bed->proto < ESP)
+			bed->ports[endpoint_of(bed, first + i)] =
+			    get16(data[i] + 20);
 	}
 	return spent;
+}
+
+/* One packet of each flow from `first` to before `end`.  Seconds it took. */
+static double send_each(
+    struct bed *bed, uint32_t first, uint32_t end, enum direction direction)
+{
+	double spent = 0;
+
+	for (uint32_t at = first; at < end; at += BURST)
+		spent += send_burst(
+		    bed, at, end - at < BURST ? end - at : BURST, direction);
+	return spent;
+}
+
+/* Answers to every flow, and what follows them: so TCP and IKE are established,
+ * and an inbound SPI, which has to go on for a while, is certainly its host's.
+ */
+static void answer_flows(struct bed *bed)
+{
+	const unsigned answers = bed->proto == ESP ? 3 : 1;
+	struct spinat_stats stats;
+
+	for (uint32_t at = 0; at < bed->count; at += ANSWERED) {
+		const uint32_t end =
+		    bed->count - at < ANSWERED ? bed->count : at + ANSWERED;
+
+		for (unsigned i = 0; i < answers; i++) {
+			(void)send_each(bed, at, end, IN);
+			bed->now += SPINAT_SECOND / 1000;
+			(void)send_each(bed, at, end, OUT);
+		}
+	}
+	spinat_get_stats(bed->engine, &stats);
+	if (stats.probation != 0)
+		die("ESP", "an inbound SPI is still in question");
 }
 
 static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
@@ -229,8 +265,9 @@ static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
 	/* All are opened before any is answered. */
 	bed->config.max_half_open = bed->config.max_ike;
 	bed->config.max_peers = proto >= ESP ? count : 16;
-	/* No SPI here is in question; the daemon's defaults take 3 MB. */
-	bed->config.max_bindings = proto == ESP ? 16 : 1;
+	/* So many SPIs are in question at once; the daemon's defaults take 3
+	 * MB. */
+	bed->config.max_bindings = proto == ESP ? ANSWERED : 1;
 	bed->config.max_claims = bed->config.max_bindings;
 	bed->config.max_fragments = 8;
 	bed->config.max_redirects = 0;
@@ -278,7 +315,7 @@ static void ring_free(struct ring *ring)
 }
 
 static void ring_fill(
-    struct ring *ring, const struct bed *bed, enum direction direction)
+    struct ring *ring, struct bed *bed, enum direction direction)
 {
 	for (size_t i = 0; i < RING; i++) {
 		fill(bed, ring->pointers[i], random_below(bed->count),
@@ -383,19 +420,15 @@ static void run(enum proto proto, uint32_t count, const char *label)
 	struct bed bed;
 
 	bed_make(&bed, proto, count);
-	made = open_flows(&bed, OUT);
+	made = send_each(&bed, 0, count, OUT);
 	if (proto == UDP) {
 		printf(
 		    "bench engine.new.%s %.0f flows/s\n", label, count / made);
 		printf("bench engine.memory.%s %.1f bytes/flow\n", label,
 		    (double)bed.size / count);
 	}
-	/* ESP and IKE are learnt by each direction; TCP is established by the
-	 * answer and what follows it. */
 	if (proto != UDP)
-		open_flows(&bed, IN);
-	if (proto == TCP)
-		open_flows(&bed, OUT);
+		answer_flows(&bed);
 	for (int way = OUT; way <= IN; way++) {
 		printf("bench engine.%s.%s.%s %.1f ns/packet\n",
 		    proto_names[proto], ways[way], label,

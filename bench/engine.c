@@ -5,7 +5,8 @@
  * Prints "bench NAME VALUE UNIT" lines, VALUE the median of several rounds.
  * Names: engine.PROTO.DIRECTION.COUNT, the same with .single (bursts of one
  * packet) and, for UDP outward, .ratio: its time over the floor's (floor.h) in
- * the same rounds.
+ * the same rounds.  Behind each of those .small and .map: the same in other
+ * memory (room.h), and .small.ratio and .map.ratio: over that in the first.
  *
  * Access is uniformly random over all flows; packets are 64 bytes with real
  * checksums and lie in a ring of buffers larger than the first-level cache, as
@@ -20,13 +21,14 @@
 
 #include "bench/floor.h"
 #include "bench/measure.h"
+#include "bench/room.h"
 #include "spinat/spinat.h"
 #include "tests/wire.h"
 
 #define PACKET        64u
 #define BURST         32u
-#define ROUNDS        7
-#define ROUND_PACKETS (1u << 16)
+#define ROUNDS        63
+#define ROUND_PACKETS (1u << 13)
 #define RING          4096u /* packets: more than the first-level cache holds */
 #define ANSWERED      1024u /* flows that are answered at once */
 
@@ -34,12 +36,13 @@ enum direction { OUT, IN };
 enum proto { UDP, TCP, ESP, IKE, PROTOS };
 
 static const char *const proto_names[] = {"udp", "tcp", "esp", "ike"};
+/* Behind the names of figures. */
+static const char *const room_names[] = {"", ".small", ".map"};
 
 struct bed {
 	struct spinat *engine;
 	struct spinat_config config;
-	void *memory;
-	size_t size;
+	struct room room;
 	spinat_time now;
 	enum proto proto;
 	uint32_t count;
@@ -153,23 +156,6 @@ static struct spinat_packet packet_at(uint8_t *data, enum direction direction)
 	};
 }
 
-static void *map_memory(size_t size)
-{
-	const size_t huge = 2u << 20;
-	uint8_t *memory = mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED) {
-		perror("bench: mmap");
-		exit(1);
-	}
-	memory += (huge - (uintptr_t)memory % huge) % huge;
-	madvise(memory, size, MADV_HUGEPAGE);
-	/* As the daemon does: no packet waits for a page to be cleared. */
-	memset(memory, 0, size);
-	return memory;
-}
-
 __attribute__((noreturn)) static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, why);
@@ -242,15 +228,11 @@ static void answer_flows(struct bed *bed)
 		die("ESP", "an inbound SPI is still in question");
 }
 
-static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
+static void configure(struct bed *bed)
 {
-	const char *what;
+	const enum proto proto = bed->proto;
+	const uint32_t count = bed->count;
 
-	memset(bed, 0, sizeof *bed);
-	bed->proto = proto;
-	bed->count = count;
-	bed->now = 1000 * SPINAT_SECOND;
-	bed->ports = calloc(count, sizeof *bed->ports);
 	spinat_config_init(&bed->config);
 	bed->config.public_count = 1;
 	bed->config.public_addresses[0] = wire32(PUBLIC_FIRST);
@@ -272,22 +254,33 @@ static void bed_make(struct bed *bed, enum proto proto, uint32_t count)
 	bed->config.max_fragments = 8;
 	bed->config.max_redirects = 0;
 	memcpy(bed->config.seed, "a seed for the benchmark of it", 31);
-	if (spinat_config_check(&bed->config, &what) != 0) {
-		fprintf(stderr, "bench: %s\n", what);
-		exit(1);
+}
+
+/* An engine without flows; false: such memory is not to be had, which has been
+ * said. */
+static bool bed_make(struct bed *bed, enum room_kind kind, enum proto proto,
+    uint32_t count, const char *label)
+{
+	struct error error = {"the configuration is wrong"};
+
+	*bed = (struct bed){.proto = proto, .count = count};
+	bed->now = 1000 * SPINAT_SECOND;
+	configure(bed);
+	if (room_make(&bed->room, &bed->engine, kind, &bed->config, bed->now,
+		&error) != 0) {
+		if (kind == ROOM_HUGE)
+			die("no engine", error.text);
+		printf("bench-skip engine.%s.%s%s %s\n", proto_names[proto],
+		    label, room_names[kind], error.text);
+		return false;
 	}
-	bed->size = spinat_memory_size(&bed->config);
-	bed->memory = map_memory(bed->size);
-	if (spinat_create(&bed->engine, &bed->config, bed->memory, bed->size,
-		bed->now) != 0) {
-		fprintf(stderr, "bench: the engine could not be made\n");
-		exit(1);
-	}
+	bed->ports = calloc(count, sizeof *bed->ports);
+	return true;
 }
 
 static void bed_free(struct bed *bed)
 {
-	munmap(bed->memory, bed->size);
+	room_free(&bed->room);
 	free(bed->ports);
 }
 
@@ -362,35 +355,57 @@ static double round_of_floor(
 			    floor_translate(floor, ring->pointers + i, BURST);
 		spent += seconds() - start;
 	}
-	if (done < ROUND_PACKETS / 100 * 98) {
-		fprintf(stderr, "bench: the floor lost packets\n");
-		exit(1);
-	}
+	if (done < ROUND_PACKETS / 100 * 98)
+		die("the floor", "it lost packets");
 	return spent * 1e9 / ROUND_PACKETS;
 }
 
-static double measure(struct bed *bed, enum direction direction, size_t burst)
+/* All rooms turn by turn; figures, and ratios to the first room's. */
+static void measure(struct bed *beds, const bool *is_there,
+    enum direction direction, size_t burst, const char *label)
 {
-	double rounds[ROUNDS];
+	double rounds[ROOM_KINDS][ROUNDS], ratios[ROOM_KINDS][ROUNDS];
 	struct ring ring;
+	char name[64];
 
 	ring_make(&ring);
 	for (int round = 0; round < ROUNDS; round++)
-		rounds[round] = round_of_engine(bed, &ring, direction, burst);
+		for (int kind = 0; kind < ROOM_KINDS; kind++) {
+			if (!is_there[kind])
+				continue;
+			rounds[kind][round] = round_of_engine(
+			    &beds[kind], &ring, direction, burst);
+			ratios[kind][round] =
+			    rounds[kind][round] / rounds[ROOM_HUGE][round];
+		}
 	ring_free(&ring);
-	return median(rounds, ROUNDS);
+	for (int kind = 0; kind < ROOM_KINDS; kind++) {
+		if (!is_there[kind])
+			continue;
+		(void)snprintf(name, sizeof name, "engine.%s.%s.%s%s%s",
+		    proto_names[beds->proto], direction == OUT ? "out" : "in",
+		    label, burst == 1 ? ".single" : "", room_names[kind]);
+		printf("bench %s %.1f ns/packet\n", name,
+		    median(rounds[kind], ROUNDS));
+		if (kind != ROOM_HUGE)
+			printf("bench %s.ratio %.2f times-own\n", name,
+			    median(ratios[kind], ROUNDS));
+	}
+	fflush(stdout);
 }
 
 /* The floor beside the engine, turn by turn. */
 static void compare(struct bed *bed, const char *label)
 {
 	const size_t size = floor_size(bed->count);
-	void *memory = map_memory(size);
+	void *memory = room_map(size, ROOM_HUGE);
 	uint8_t from[PACKET], to[PACKET];
 	double floors[ROUNDS], ratios[ROUNDS];
 	struct floor floor;
 	struct ring ring;
 
+	if (memory == NULL)
+		die("the floor", "no memory");
 	floor_init(&floor, memory, bed->count);
 	for (uint32_t flow = 0; flow < bed->count; flow++) {
 		fill(bed, from, flow, OUT);
@@ -413,34 +428,41 @@ static void compare(struct bed *bed, const char *label)
 	munmap(memory, size);
 }
 
+/* Flows in a room, established. */
+static void establish(struct bed *bed, enum room_kind kind, const char *label)
+{
+	const double made = send_each(bed, 0, bed->count, OUT);
+
+	if (bed->proto == UDP)
+		printf("bench engine.new.%s%s %.0f flows/s\n", label,
+		    room_names[kind], bed->count / made);
+	else
+		answer_flows(bed);
+}
+
 static void run(enum proto proto, uint32_t count, const char *label)
 {
-	static const char *const ways[] = {"out", "in"};
-	double made;
-	struct bed bed;
+	struct bed beds[ROOM_KINDS];
+	bool is_there[ROOM_KINDS];
 
-	bed_make(&bed, proto, count);
-	made = send_each(&bed, 0, count, OUT);
-	if (proto == UDP) {
-		printf(
-		    "bench engine.new.%s %.0f flows/s\n", label, count / made);
-		printf("bench engine.memory.%s %.1f bytes/flow\n", label,
-		    (double)bed.size / count);
-	}
-	if (proto != UDP)
-		answer_flows(&bed);
-	for (int way = OUT; way <= IN; way++) {
-		printf("bench engine.%s.%s.%s %.1f ns/packet\n",
-		    proto_names[proto], ways[way], label,
-		    measure(&bed, (enum direction)way, BURST));
-		printf("bench engine.%s.%s.%s.single %.1f ns/packet\n",
-		    proto_names[proto], ways[way], label,
-		    measure(&bed, (enum direction)way, 1));
-		fflush(stdout);
+	for (int kind = 0; kind < ROOM_KINDS; kind++) {
+		is_there[kind] = bed_make(
+		    &beds[kind], (enum room_kind)kind, proto, count, label);
+		if (is_there[kind])
+			establish(&beds[kind], (enum room_kind)kind, label);
 	}
 	if (proto == UDP)
-		compare(&bed, label);
-	bed_free(&bed);
+		printf("bench engine.memory.%s %.1f bytes/flow\n", label,
+		    (double)beds[ROOM_HUGE].room.size / count);
+	for (int way = OUT; way <= IN; way++) {
+		measure(beds, is_there, (enum direction)way, BURST, label);
+		measure(beds, is_there, (enum direction)way, 1, label);
+	}
+	if (proto == UDP)
+		compare(&beds[ROOM_HUGE], label);
+	for (int kind = 0; kind < ROOM_KINDS; kind++)
+		if (is_there[kind])
+			bed_free(&beds[kind]);
 }
 
 int main(int argc, char **argv)

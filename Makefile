@@ -45,6 +45,7 @@ check-san: deps build-san
 bench: deps build ## machine-readable figures of the engine
 	@$(BUILD)/bench/bench-hash
 	@$(BUILD)/bench/bench-engine
+	@$(BUILD)/bench/bench-programs
 
 bench-gateway: deps build ## ... of whole gateways, beside netfilter (BENCH_ARGS=--quick)
 	@SPINAT_BUILD=$(BUILD) $(PYTHON) -m bench.gateway.run --output $(BUILD)/bench-gateway.txt $(BENCH_ARGS)

@@ -39,10 +39,12 @@ static int make_shared(struct room *room, struct spinat **engine,
     const struct spinat_config *config, spinat_time now, struct error *error)
 {
 	struct spinat_memory memory = {0};
+	struct fast_found found;
 	int code = spinat_region_sizes(config, memory.size);
 
 	if (code == 0)
-		code = fast_open(&room->fast, config, &memory, error);
+		code = fast_open(
+		    &room->fast, config, NULL, &memory, &found, error);
 	if (code == 0)
 		code = make_own(
 		    room, memory.size[SPINAT_REGION_ENGINE], ROOM_HUGE, error);

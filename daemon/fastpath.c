@@ -40,17 +40,19 @@ int fastpath_open(struct fastpath **result, struct conf *conf,
 	const struct fast_place place = {
 	    .bpffs = conf->bpffs,
 	    .interface = conf->interface,
-	    .outlives = conf->fast_path_linger != 0,
 	};
+	const bool stays = conf->fast_path_linger != 0;
 	struct fastpath *fastpath = calloc(1, sizeof(*fastpath));
 	int code;
 
 	if (fastpath == NULL)
 		return error_set(error, -ENOMEM, "out of memory");
+	if (!stays)
+		fastpath_detach(conf);
 	fastpath->rules = -1;
 	fastpath->linger = conf->fast_path_linger;
-	code = fast_open(&fastpath->fast, &conf->engine, &place, memory,
-	    &fastpath->found, error);
+	code = fast_open(&fastpath->fast, &conf->engine, stays ? &place : NULL,
+	    memory, &fastpath->found, error);
 	if (code != 0) {
 		fastpath_close(fastpath);
 		return code;

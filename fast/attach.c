@@ -130,14 +130,16 @@ void fast_detach(struct fast *fast)
 	pins_clear(&fast->pins);
 }
 
-static unsigned instructions_of(int program)
+static void count_instructions(int fd, struct fast_program *program)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t size = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(program, &info, &size) != 0
-	    ? 0
-	    : info.xlated_prog_len / (unsigned)sizeof(struct bpf_insn);
+	/* What is not told stays 0. */
+	(void)bpf_obj_get_info_by_fd(fd, &info, &size);
+	program->instructions =
+	    info.xlated_prog_len / (unsigned)sizeof(struct bpf_insn);
+	program->verified = info.verified_insns;
 }
 
 void fast_get_programs(
@@ -148,7 +150,6 @@ void fast_get_programs(
 		const char *name = name_at(i, fast->hook);
 
 		programs[i].name = name;
-		programs[i].instructions =
-		    instructions_of(fast_program(fast, name));
+		count_instructions(fast_program(fast, name), &programs[i]);
 	}
 }

@@ -39,15 +39,13 @@ int fast_open(struct fast **result, const struct spinat_config *config,
 	for (unsigned i = 0; i < FAST_LINKS; i++)
 		fast->links[i] = -1;
 	*found = (struct fast_found){0};
-	code = pins_open(&fast->pins, place->bpffs, place->interface, error);
+	code = place == NULL
+	    ? 0
+	    : pins_open(&fast->pins, place->bpffs, place->interface, error);
 	/* Without a place for them a restart interrupts; that is all. */
 	if (code != 0 && code != -EBUSY) {
 		found->why = *error;
 		code = 0;
-	}
-	if (!place->outlives) {
-		pins_clear(&fast->pins);
-		pins_close(&fast->pins);
 	}
 	if (code == 0)
 		code = tables_open(fast, config, memory, found, error);

@@ -34,19 +34,18 @@ struct fast_found {
 		  */
 };
 
-/** Where tables and programs are kept. */
+/** Where tables and programs are kept, so that they outlive the daemon. */
 struct fast_place {
 	const char *bpffs, *interface; /* the outside one */
-	bool outlives;                 /* the daemon */
 };
 
 /**
  * Makes the tables for an engine of this configuration, or finds those that
  * programs at this place work with; their places and sizes go to
  * `memory`, all but SPINAT_REGION_ENGINE's.  They are there until fast_close(),
- * which must come after the engine's last use; and if they are to outlive it,
- * after that for who comes next, until fast_forget_all().  If not, what was
- * left there ends.  -EBUSY: another daemon has them.
+ * which must come after the engine's last use, and after that for who comes
+ * next, until fast_forget_all().  Without a place (NULL) they end then. -EBUSY:
+ * another daemon has them.
  */
 int fast_open(struct fast **fast, const struct spinat_config *config,
     const struct fast_place *place, struct spinat_memory *memory,
@@ -109,11 +108,12 @@ size_t fast_map_bytes(const struct fast *fast);
 int fast_program(const struct fast *fast, const char *name);
 
 /** The programs of its hook, and how many instructions each has as the
- * kernel runs it; 0: that is not told. */
+ * kernel runs it, and how many the verifier went through on all ways that it
+ * looked at (at most a million); 0: that is not told. */
 #define FAST_PROGRAMS 4u
 struct fast_program {
 	const char *name;
-	unsigned instructions;
+	unsigned instructions, verified;
 };
 void fast_get_programs(
     const struct fast *fast, struct fast_program programs[FAST_PROGRAMS]);

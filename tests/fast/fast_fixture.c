@@ -101,8 +101,6 @@ spinat_time fast_now(void)
 struct bed *fast_start(const struct spinat_config *config)
 {
 	struct bed *bed;
-	const struct fast_place place = {
-	    .bpffs = "/sys/fs/bpf", .interface = DEVICE_OUTSIDE};
 	struct fast_found found;
 	struct error error;
 
@@ -114,8 +112,7 @@ struct bed *fast_start(const struct spinat_config *config)
 	bed->hook = tested;
 	bed->devices[SPINAT_INSIDE] = if_nametoindex(DEVICE_INSIDE);
 	bed->devices[SPINAT_OUTSIDE] = if_nametoindex(DEVICE_OUTSIDE);
-	need(
-	    fast_open(&bed->fast, config, &place, &bed->memory, &found, &error),
+	need(fast_open(&bed->fast, config, NULL, &bed->memory, &found, &error),
 	    &error);
 	assert_int_equal(spinat_region_sizes(config, bed->memory.size), 0);
 	bed->memory.base[SPINAT_REGION_ENGINE] =

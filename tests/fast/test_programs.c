@@ -11,6 +11,8 @@
 #include "flow/key.h"
 #include "tests/unit/clients_fixture.h"
 
+#define VERIFIED_MAX 100000u
+
 static struct bed *start_fast(void)
 {
 	struct spinat_config config;
@@ -540,6 +542,25 @@ static void test_epochs_wrap(void **state)
 	fast_stop(bed);
 }
 
+/* How large they are, which is printed.  The verifier gives up at a million
+ * instructions on all ways together: that shall be far. */
+static void test_sizes(void **state)
+{
+	struct bed *bed = start_fast();
+	struct fast_program programs[FAST_PROGRAMS];
+	(void)state;
+
+	fast_get_programs(bed->fast, programs);
+	for (unsigned i = 0; i < FAST_PROGRAMS; i++) {
+		print_message("# %s: %u instructions, %u verified\n",
+		    programs[i].name, programs[i].instructions,
+		    programs[i].verified);
+		assert_int_not_equal(programs[i].instructions, 0);
+		assert_in_range(programs[i].verified, 1, VERIFIED_MAX);
+	}
+	fast_stop(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +576,7 @@ int main(void)
 	    FAST_BOTH(test_left_alone),
 	    FAST_BOTH(test_too_big),
 	    FAST_BOTH(test_epochs_wrap),
+	    FAST_BOTH(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, fast_make_namespace, NULL);

@@ -9,7 +9,7 @@
     plot.py        ... drawn, as SVG
     table.py       ... as tables, into docs/benchmarks.md
 
-    frame.h        from the number of a flow to its packet, for BPF and C alike
+    frame.h kind.h from the number of a flow to its packet, for BPF and C alike
     load.c live.c echo.c sink.c, load.bpf.c sink.bpf.c
                    bench-gateway-load: one measurement
     xdp.c, redirect.bpf.c floor.bpf.c

@@ -35,6 +35,7 @@ class Bed:
     def __init__(self, run: Run, name: str) -> None:
         self.dir: Path = run.dir / name
         self.dir.mkdir()
+        self.sequence = 0  # the highest sequence number that any SA of this bed has had
         # What lab.spinatd asks a topology for.  Its directory is the bed's: there are several daemons in a run.
         self.run = types.SimpleNamespace(dir=self.dir, defer=run.defer)
         self.generator = Namespace(run, f"{name}-gen")

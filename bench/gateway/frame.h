@@ -8,7 +8,8 @@
  *         every 16384 flows have a remote host of their own.  No two endpoints
  *         share a port number, so a NAT that keeps ports can keep them all.
  *   ESP   every SA has a remote host of its own: without ports that is all
- *         that connection tracking tells flows apart by.
+ *         that connection tracking tells flows apart by.  Its sequence numbers
+ *         are without gaps, and go on where an earlier load ended.
  *
  * Checksums are right (connection tracking looks at them), payloads are zero.
  */
@@ -25,11 +26,12 @@
 #define FRAME_INSIDE       0x0a010001u /* 10.1.0.1 ... 10.1.0.64 */
 #define FRAME_PORT         10000u
 #define FRAME_REMOTE       0xc6120001u /* 198.18.0.1 ... */
-#define FRAME_REMOTE_ESP   0xc6130001u /* 198.19.0.1 ... */
+#define FRAME_REMOTE_APART 0xc6130001u /* 198.19.0.1 ... */
 #define FRAME_REMOTES      0xc6120000u /* 198.18.0.0/15 holds them all */
 #define FRAME_REMOTES_MASK 0xfffe0000u
 #define FRAME_REMOTE_PORT  9u
 #define FRAME_SPI          0x10000000u
+#define FRAME_SAS          16384u /* at most; a power of two */
 
 #define FRAME_UDP 17u
 #define FRAME_ESP 50u
@@ -41,7 +43,9 @@ struct frame_load {
 	__u32 flows;
 	__u32 first; /* where the remote hosts begin: other ones, other flows */
 	__u32 sequential; /* flows in turn, otherwise drawn at random */
-	__u32 imix; /* frames of three lengths, otherwise short ones only */
+	__u32 apart; /* UDP: each flow has a remote host of its own as well */
+	__u32 imix;  /* frames of three lengths, otherwise short ones only */
+	__u32 sequence; /* ESP: the highest number that any SA has had */
 };
 
 #define FRAME_BATCH 64u
@@ -107,17 +111,39 @@ static inline __u32 frame_random(__u32 *state, __u32 bound)
 	return (__u32)((__u64)x * bound >> 32);
 }
 
+/** The next sequence number of an SA; `counts`: how many packets each of them
+ * has had of this load, FRAME_SAS of them.  0 if it is no ESP. */
+static inline __u32 frame_sequence(
+    const struct frame_load *load, __u32 *counts, __u32 flow)
+{
+	return load->protocol == FRAME_ESP
+	    ? load->sequence + ++counts[flow & (FRAME_SAS - 1)]
+	    : 0;
+}
+
+/** The highest sequence number that any SA has had by then. */
+static inline __u32 frame_highest(
+    const struct frame_load *load, const __u32 *counts)
+{
+	__u32 most = 0;
+
+	for (__u32 i = 0; i < FRAME_SAS; i++)
+		if (counts[i] > most)
+			most = counts[i];
+	return load->sequence + most;
+}
+
 /** Writes the headers of a flow's packet; `frame` has at least FRAME_SHORT
  * bytes, and its payload is zero. */
-static inline void frame_fill(
-    __u8 *frame, const struct frame_load *load, __u32 flow, __u32 length)
+static inline void frame_fill(__u8 *frame, const struct frame_load *load,
+    __u32 flow, __u32 sequence, __u32 length)
 {
 	const __u32 esp = load->protocol == FRAME_ESP;
 	const __u32 endpoint = flow % FRAME_ENDPOINTS;
 	const __u32 source = FRAME_INSIDE + endpoint % FRAME_HOSTS;
 	const __u32 remote = load->first +
-	    (esp ? FRAME_REMOTE_ESP + flow
-		 : FRAME_REMOTE + flow / FRAME_ENDPOINTS);
+	    (esp || load->apart ? FRAME_REMOTE_APART + flow
+				: FRAME_REMOTE + flow / FRAME_ENDPOINTS);
 	const __u32 size = length - 14;
 	const __u32 addresses = frame_halves(source) + frame_halves(remote);
 
@@ -137,7 +163,7 @@ static inline void frame_fill(
 	frame_put32(frame + 30, remote);
 	if (esp) {
 		frame_put32(frame + 34, FRAME_SPI + flow);
-		frame_put32(frame + 38, 1);
+		frame_put32(frame + 38, sequence);
 	} else {
 		const __u32 port = FRAME_PORT + endpoint;
 		const __u32 udp = size - 20;

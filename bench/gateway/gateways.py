@@ -8,6 +8,7 @@ itself:
     public      that address
     by_xdp      it takes packets by XDP, whose users see checksums as they are: TCP's must be finished by the ends
     openings    how many packets of a flow it must have seen until it treats it as it will from then on
+    taken()     how many packets its BPF programs have translated so far: None, if it is none of which one may ask
     program()   its BPF program, for measuring that alone: ("xdp", DEVICE), or ("xdp" or "tc", "ID@DEVICE")
     refuses()   why it cannot carry a load, if it cannot
     fit()       called before a load of so many flows
@@ -20,6 +21,7 @@ import json
 import os
 import select
 import subprocess
+from pathlib import Path
 from typing import Callable
 
 from bench.gateway import conntrack
@@ -40,6 +42,12 @@ GENERATOR_PRIORITY, DAEMON_PRIORITY = 1, 2
 def program_path(name: str) -> str:
     """A program of the benchmark."""
     return str(build_dir() / "bench" / "gateway" / name)
+
+
+def programs_of(process: int) -> set[int]:
+    """The numbers of the BPF programs that a process holds."""
+    held = "".join(one.read_text() for one in Path(f"/proc/{process}/fdinfo").iterdir())
+    return {int(line.split()[1]) for line in held.splitlines() if line.startswith("prog_id:")}
 
 
 class Gateway(abc.ABC):
@@ -64,6 +72,10 @@ class Gateway(abc.ABC):
 
     def refuses(self, load: str, flows: int) -> str | None:
         """Why it cannot carry a load, if it cannot."""
+        return None
+
+    def taken(self) -> int | None:
+        """How many packets from inside its BPF programs have translated, if it tells."""
         return None
 
     def program(self) -> tuple[str, str] | None:
@@ -191,13 +203,19 @@ class Spinat(Gateway):
     def refuses(self, load: str, flows: int) -> str | None:
         return conntrack.lacking(flows) if self.daemon.options["backend"] != "tun" else None
 
+    def taken(self) -> int | None:
+        fast_path = self.daemon.show_json("stats")["fast_path"]
+        return None if fast_path is None else int(fast_path["inside"]["taken"]["packets"])
+
     def program(self) -> tuple[str, str] | None:
         if self._program != "tc":
             return (self._program, INSIDE_IF) if self._program else None
-        # (bpftool does not list what is attached by a tcx link.)
-        shown = self.bed.gw.run("bpftool", "-j", "prog", "show").stdout
-        found = [one["id"] for one in json.loads(shown) if one.get("name") == TC_PROGRAM]
-        return "tc", f"{max(found)}@{INSIDE_IF}"
+        # (bpftool does not list what is attached by a tcx link, and there may be other daemons.)
+        assert self.daemon.process is not None
+        shown = json.loads(self.bed.gw.run("bpftool", "-j", "prog", "show").stdout)
+        named = {one["id"] for one in shown if one.get("name") == TC_PROGRAM}
+        (found,) = named & programs_of(self.daemon.process.pid)
+        return "tc", f"{found}@{INSIDE_IF}"
 
 
 def _spinat(name: str, **options: object) -> Callable[[Bed, int], Gateway]:

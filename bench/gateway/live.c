@@ -102,3 +102,8 @@ void live_run(
 	tally->received = sink_received() - received;
 	tally->foreign = sink_foreign() - foreign;
 }
+
+uint32_t live_sequence(const struct frame_load *load)
+{
+	return frame_highest(load, program->bss->counts);
+}

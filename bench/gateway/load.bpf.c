@@ -18,6 +18,8 @@
 struct frame_load load = {};
 __u32 turn = 0;
 __u32 random_state = 2463534242u;
+/* ESP: how many packets each SA has had. */
+__u32 counts[FRAME_SAS] = {};
 /* Of the call that goes on: when its first and its last full batch began. */
 struct frame_stamps stamps = {};
 
@@ -46,7 +48,8 @@ int generate(struct xdp_md *ctx)
 	end = (__u8 *)(long)ctx->data_end;
 	if (frame + FRAME_SHORT > end)
 		return XDP_ABORTED;
-	frame_fill(frame, &load, flow, length);
+	frame_fill(
+	    frame, &load, flow, frame_sequence(&load, counts, flow), length);
 	return XDP_TX;
 }
 

@@ -3,8 +3,11 @@
  * One measurement: attaches the sink in its namespace, makes a load in the
  * generator's, and prints one line of names and numbers:
  *
- *   sent N received N foreign N timed N seconds S
+ *   sent N received N foreign N timed N seconds S sequence N
  *   sent N received N p50 US p99 US                            (--echo)
+ *
+ * The last is the highest sequence number of ESP, for the next measurement to
+ * go on from (--sequence): what comes twice is not what ESP has.
  *
  * With --open N each flow has N packets first, which are not measured; that
  * line begins with "opened N of N", which is said of the last of them.
@@ -13,6 +16,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 
+#include "bench/gateway/kind.h"
 #include "bench/gateway/load.h"
 #include "bench/gateway/netns.h"
 
@@ -33,11 +37,12 @@ enum {
 	OPTION_SOURCE_MAC,
 	OPTION_PUBLIC,
 	OPTION_ECHO,
-	OPTION_PROTOCOL,
+	OPTION_KIND,
 	OPTION_FLOWS,
 	OPTION_FIRST,
 	OPTION_SEQUENTIAL,
 	OPTION_IMIX,
+	OPTION_SEQUENCE,
 	OPTION_SECONDS,
 	OPTION_COUNT,
 	OPTION_OPEN
@@ -52,11 +57,12 @@ static const struct option names[] = {
     {"source-mac", 1, NULL, OPTION_SOURCE_MAC},
     {"public", 1, NULL, OPTION_PUBLIC},
     {"echo", 1, NULL, OPTION_ECHO},
-    {"protocol", 1, NULL, OPTION_PROTOCOL},
+    {"kind", 1, NULL, OPTION_KIND},
     {"flows", 1, NULL, OPTION_FLOWS},
     {"first", 1, NULL, OPTION_FIRST},
     {"sequential", 0, NULL, OPTION_SEQUENTIAL},
     {"imix", 0, NULL, OPTION_IMIX},
+    {"sequence", 1, NULL, OPTION_SEQUENCE},
     {"seconds", 1, NULL, OPTION_SECONDS},
     {"count", 1, NULL, OPTION_COUNT},
     {"open", 1, NULL, OPTION_OPEN},
@@ -97,9 +103,8 @@ static void set(struct options *options, int option, const char *value)
 	case OPTION_ECHO:
 		options->echo = value;
 		break;
-	case OPTION_PROTOCOL:
-		load->protocol =
-		    strcmp(value, "esp") == 0 ? FRAME_ESP : FRAME_UDP;
+	case OPTION_KIND:
+		parse_kind(value, load);
 		break;
 	case OPTION_FLOWS:
 		load->flows = number(value);
@@ -112,6 +117,9 @@ static void set(struct options *options, int option, const char *value)
 		break;
 	case OPTION_IMIX:
 		load->imix = 1;
+		break;
+	case OPTION_SEQUENCE:
+		load->sequence = number(value);
 		break;
 	case OPTION_SECONDS:
 		options->span.seconds = strtod(value, NULL);
@@ -161,6 +169,9 @@ int main(int argc, char **argv)
 	if (options.public != NULL &&
 	    inet_pton(AF_INET, options.public, &public_address) != 1)
 		die("not an address: %s", options.public);
+	if (options.load.protocol == FRAME_ESP &&
+	    options.load.flows > FRAME_SAS)
+		die("at most %u SAs", FRAME_SAS);
 	enter_netns(options.sink);
 	sink_open(options.sink_device, public_address);
 	enter_netns(options.generator);
@@ -173,8 +184,8 @@ int main(int argc, char **argv)
 		open_flows(&options);
 	live_run(&options.load, options.span, &tally);
 	printf("sent %" PRIu64 " received %" PRIu64 " foreign %" PRIu64
-	       " timed %" PRIu64 " seconds %.9f\n",
+	       " timed %" PRIu64 " seconds %.9f sequence %" PRIu32 "\n",
 	    tally.sent, tally.received, tally.foreign, tally.timed,
-	    tally.seconds);
+	    tally.seconds, live_sequence(&options.load));
 	return 0;
 }

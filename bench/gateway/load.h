@@ -35,6 +35,8 @@ void sink_settle(uint64_t expected);
 void live_open(const char *device);
 void live_run(
     const struct frame_load *load, struct span span, struct tally *tally);
+/** The highest sequence number that any SA of that load has had. */
+uint32_t live_sequence(const struct frame_load *load);
 
 /* echo.c: one packet at a time, there and back. */
 void echo_run(const char *address, double seconds);

@@ -28,12 +28,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value.  `added`: what the same load takes without a gateway is to be taken off."""
+    """One measured value.  `added`: what the same load takes without a gateway is to be taken off.  `compared`: with the
+    same of another gateway."""
 
     value: float
     unit: str
     added: bool = False
     more_is_better: bool = False
+    compared: bool = True
 
 
 @dataclass
@@ -71,6 +73,11 @@ def alone(core: int, *argv: str) -> list[str]:
     return ["taskset", "-c", str(core), "chrt", "-f", str(GENERATOR_PRIORITY), *argv]
 
 
+def other_core(core: int) -> int:
+    """Another CPU, or the same if there is one only."""
+    return next((cpu for cpu in sorted(os.sched_getaffinity(0)) if cpu != core), core)
+
+
 def numbers(text: str) -> dict[str, float]:
     """Names and numbers in turn, as the benchmark's programs print them."""
     words = text.split()
@@ -80,11 +87,36 @@ def numbers(text: str) -> dict[str, float]:
 def run_load(bed: Bed, core: int, *options: str) -> dict[str, float]:
     """bench-gateway-load with the namespaces of a bed."""
     argv = [program_path("bench-gateway-load"), "--generator", bed.generator.name, "--sink", bed.sink.name]
-    argv += ["--mac", MACS["in"], "--source-mac", MACS["generator"], *options]
+    argv += ["--mac", MACS["in"], "--source-mac", MACS["generator"], "--sequence", str(bed.sequence), *options]
     done = subprocess.run(alone(core, *argv), capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         raise Unfit(done.stderr.strip() or f"bench-gateway-load: exit code {done.returncode}")
-    return numbers(done.stdout)
+    result = numbers(done.stdout)
+    bed.sequence = int(result.get("sequence", bed.sequence))
+    return result
+
+
+def open_flows(gateway: Gateway, kind: str, flows: int) -> None:
+    """As many packets of each flow as the gateway must have seen."""
+    options = ["--kind", kind, "--flows", str(flows), "--open", str(gateway.openings), "--count", "64"]
+    opened = run_load(gateway.bed, gateway.core, *options)["opened"]
+    if opened < 0.99 * flows:
+        raise Unfit(f"only {opened:.0f} of {flows} flows could be opened")
+
+
+class Taken:
+    """What part of the packets between here and `figures` the gateway's BPF programs have taken."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._before = gateway.taken()
+
+    def figures(self, packets: float) -> dict[str, Figure]:
+        """A figure, or none of a gateway that has no such programs."""
+        if self._before is None:
+            return {}
+        taken = (self._gateway.taken() or 0) - self._before
+        return {".taken": Figure(taken / packets * 100, "%", compared=False)}
 
 
 def lost(result: dict[str, float]) -> float:
@@ -104,25 +136,27 @@ def judge(gateway: Gateway, result: dict[str, float]) -> None:
 class Packets(Load):
     """Frames at random over so many flows, as fast as they go: nanoseconds for each.
 
-    Each flow is opened first, in the first turn, by a packet (or what the gateway needs) that is not measured.
+    Each flow is opened first, by a packet (or what the gateway needs) that is not measured.
     """
 
     name: str
     flows: int
-    protocol: str = "udp"
+    kind: str = "udp"
     imix: bool = False
 
+    def prepare(self, gateway: Gateway) -> None:
+        super().prepare(gateway)
+        open_flows(gateway, self.kind, self.flows)
+
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
-        options = ["--protocol", self.protocol, "--flows", str(self.flows), "--seconds", f"{effort.seconds}"]
+        options = ["--kind", self.kind, "--flows", str(self.flows), "--seconds", f"{effort.seconds}"]
         options += ["--imix"] * self.imix
-        options += ["--open", str(gateway.openings)] if turn == 0 else []
         options += ["--public", gateway.public] * gateway.translates
+        taken = Taken(gateway)
         result = run_load(gateway.bed, effort.core, *options)
         judge(gateway, result)
-        if result.get("opened", self.flows) < 0.99 * self.flows:
-            raise Unfit(f"only {result['opened']:.0f} of {self.flows} flows could be opened")
         each = result["seconds"] / result["timed"] * 1e9
-        return Sample({"": Figure(each, "ns/packet", added=True)}, lost(result))
+        return Sample({"": Figure(each, "ns/packet", added=True)} | taken.figures(result["sent"]), lost(result))
 
 
 @dataclass
@@ -169,9 +203,8 @@ class Tcp(Load):
 
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
         bed = gateway.bed
-        other = next((cpu for cpu in sorted(os.sched_getaffinity(0)) if cpu != effort.core), effort.core)
         bed.checksum_offload(not gateway.by_xdp)
-        server = bed.sink.start(*alone(other, *self._server))
+        server = bed.sink.start(*alone(other_core(effort.core), *self._server))
         try:
             self._wait(bed)
             argv = ["iperf3", "-J", "-c", SINK, "--connect-timeout", "2000", "-t", str(math.ceil(effort.seconds))]
@@ -205,15 +238,14 @@ class Program(Load):
     flows: int
 
     def prepare(self, gateway: Gateway) -> None:
-        gateway.fit(self.flows)
-        options = ["--flows", str(self.flows), "--open", str(gateway.openings), "--count", "64"]
-        run_load(gateway.bed, gateway.core, *options)
+        super().prepare(gateway)
+        open_flows(gateway, "udp", self.flows)
 
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
         program = gateway.program()
         if program is None:
             raise Unfit("it is no BPF program")
-        argv = [program_path("bench-gateway-progrun"), *program, "udp", str(self.flows), str(PROGRAM_ROUNDS)]
+        argv = [program_path("bench-gateway-progrun"), *program, str(self.flows), str(PROGRAM_ROUNDS)]
         done = gateway.bed.gw.run(*alone(effort.core, *argv), check=False, timeout=120)
         if done.returncode != 0:
             raise Unfit(done.stderr.strip())
@@ -223,19 +255,23 @@ class Program(Load):
 # Short ones, so that where others have their 5 % of the CPU only a few are spoilt.
 PROGRAM_ROUNDS = 15
 
-SIZES = {"1": 1, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
-
-# Those with many flows come last: what has been learnt stays.
+# Those with many flows come last: what has been learnt stays.  ESP comes soon after the UDP that it is compared with.
 LOADS: list[Load] = [
-    *(Packets(f"udp64.flows-{name}", SIZES[name]) for name in ("1", "10k", "100k")),
+    Packets("udp64.flows-1", 1),
     Packets("esp64.sas-1", 1, "esp"),
+    Packets("udp64.flows-10k", 10_000),
+    Packets("udp64.remotes-10k", 10_000, "udp-apart"),
     Packets("esp64.sas-10k", 10_000, "esp"),
+    Packets("udp64.flows-100k", 100_000),
     Packets("imix.flows-10k", 10_000, imix=True),
     Echo(),
     Tcp(),
     NewFlows(),
     Packets("udp64.flows-1m", 1_000_000),
-    *(Program(f"program.flows-{name}", flows) for name, flows in SIZES.items()),
+    Program("program.flows-1", 1),
+    Program("program.flows-10k", 10_000),
+    Program("program.flows-100k", 100_000),
+    Program("program.flows-1m", 1_000_000),
 ]
 
 

@@ -2,12 +2,12 @@
 /*
  * What a gateway's BPF program takes alone, by BPF_PROG_RUN, without wires:
  *
- *   bench-gateway-progrun xdp DEVICE udp|esp FLOWS ROUNDS
- *   bench-gateway-progrun xdp|tc ID@DEVICE udp|esp FLOWS ROUNDS
+ *   bench-gateway-progrun xdp DEVICE FLOWS ROUNDS
+ *   bench-gateway-progrun xdp|tc ID@DEVICE FLOWS ROUNDS
  *
  * run in the gateway's namespace, measures the program that is attached to
  * DEVICE for XDP, or the one with that number; packets are said to come from
- * DEVICE.  Each round runs an empty program and this one, on packets of flows
+ * DEVICE.  Each round runs an empty program and this one, on UDP of flows
  * drawn at random that spread.bpf.c writes, and the difference is printed:
  *
  *   nanoseconds N action A
@@ -82,16 +82,15 @@ int main(int argc, char **argv)
 	double times[ROUNDS];
 	int program, rounds;
 
-	if (argc != 6)
+	if (argc != 5)
 		die("bench-gateway-progrun: see the head of progrun.c");
 	if (spread == NULL)
 		die("spread: cannot load its programs: %s", strerror(errno));
 	run.tc = strcmp(argv[1], "tc") == 0;
 	program = program_of(argv[2], run.tc, &run.device);
-	spread->bss->load.protocol =
-	    strcmp(argv[3], "esp") == 0 ? FRAME_ESP : FRAME_UDP;
-	spread->bss->load.flows = (__u32)strtoul(argv[4], NULL, 10);
-	rounds = atoi(argv[5]);
+	spread->bss->load.protocol = FRAME_UDP;
+	spread->bss->load.flows = (__u32)strtoul(argv[3], NULL, 10);
+	rounds = atoi(argv[4]);
 	if (rounds < 1 || rounds > ROUNDS || spread->bss->load.flows == 0)
 		die("bench-gateway-progrun: 1 to %d rounds", ROUNDS);
 	run.entry = bpf_program__fd(

@@ -124,7 +124,7 @@ class Turns:
             if figure.added and (name == BASE or BASE not in self.samples):
                 continue
             yield Line(f"{stem}{suffix}", statistics.median(self._values(name, suffix)), figure.unit, lossy)
-            if name not in (BASE, yardstick) and yardstick in self.samples:
+            if figure.compared and name not in (BASE, yardstick) and yardstick in self.samples:
                 ratio = self._ratio(name, suffix, yardstick)
                 if ratio is None:
                     yield f"bench-skip {stem}{suffix}.ratio what it adds is lost in the noise"

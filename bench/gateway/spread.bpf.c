@@ -31,7 +31,7 @@ static __always_inline int write_packet(__u8 *frame, __u8 *end)
 
 	if (frame + FRAME_SHORT > end)
 		return -1;
-	frame_fill(frame, &load, flow, FRAME_SHORT);
+	frame_fill(frame, &load, flow, 0, FRAME_SHORT);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 from bench.gateway.gateways import BASE, FLOOR, GATEWAYS, YARDSTICK
-from bench.gateway.lines import Lines
+from bench.gateway.lines import Lines, number
 from bench.gateway.loads import LOADS, Program, packet_loads
 
 BEGIN = "<!-- figures of bench-gateway: begin (bench/gateway/table.py writes this) -->"
@@ -34,6 +34,43 @@ def with_ratio(lines: Lines, gateway: str, load: str, suffix: str = "") -> str:
     return cell if ratio == "-" else f"{cell} ({ratio})"
 
 
+# ESP, and UDP with as many flows and as many remotes.
+ESP_BESIDE_UDP = (
+    ("esp64.sas-1", "udp64.flows-1"),
+    ("esp64.sas-10k", "udp64.remotes-10k"),
+)
+
+
+def esp_beside_udp(lines: Lines, gateway: str, esp: str, udp: str) -> str:
+    """How many times ESP's time goes into UDP's; a dash where either is lost in the noise."""
+    times = [lines.value(gateway, load) for load in (udp, esp)]
+    if any(time is None or time <= 0 for time in times):
+        return "-"
+    return number(times[0] / times[1])  # type: ignore[operator]
+
+
+def esp_table(lines: Lines, names: list[str]) -> Iterator[str]:
+    """ESP's figures are those of UDP, or nearly: the protocol is another one, the way is the same."""
+    rows = [[f"`{name}`", *(esp_beside_udp(lines, name, *pair) for pair in ESP_BESIDE_UDP)] for name in names]
+    rows = [row for row in rows if any(cell != "-" for cell in row[1:])]
+    if not rows:
+        return
+    yield "How many times faster ESP is than UDP of as many flows to as many remotes (1: alike):"
+    yield ""
+    yield from table(["", *(f"{esp} : {udp}" for esp, udp in ESP_BESIDE_UDP)], rows)
+
+
+def taken_table(lines: Lines, names: list[str], loads: list[str]) -> Iterator[str]:
+    """What a fast path left to its daemon would be in its figures, but is no part of what they are meant to say."""
+    rows = [[f"`{name}`", *(lines.cell(name, load, ".taken") for load in loads)] for name in names]
+    rows = [row for row in rows if any(cell != "-" for cell in row[1:])]
+    if not rows:
+        return
+    yield "What part of those packets the fast path took, %; the rest went through the daemon:"
+    yield ""
+    yield from table(["", *loads], rows)
+
+
 def tables(lines: Lines) -> Iterator[str]:
     names = [name for name in GATEWAYS if any(key.startswith(f"gateway.{name}.") for key in lines.figures)]
     packets = packet_loads()
@@ -42,6 +79,8 @@ def tables(lines: Lines) -> Iterator[str]:
     rows = [[f"`{BASE}`, all of it", *(lines.cell(BASE, load, ".absolute") for load in packets)]]
     rows += [[f"`{name}`", *(with_ratio(lines, name, load) for load in packets)] for name in names if name != BASE]
     yield from table(["", *packets], rows)
+    yield from taken_table(lines, names, packets)
+    yield from esp_table(lines, [name for name in names if name != BASE])
     yield "The others, in brackets how many times better:"
     yield ""
     others = [("new", ""), ("tcp", ""), ("echo", ".p50"), ("echo", ".p99")]

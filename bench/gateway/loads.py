@@ -236,24 +236,48 @@ class Program(Load):
 
     name: str
     flows: int
+    kind: str = "udp"
 
     def prepare(self, gateway: Gateway) -> None:
         super().prepare(gateway)
-        open_flows(gateway, "udp", self.flows)
+        open_flows(gateway, self.kind, self.flows)
 
     def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        result, taken = self._run(gateway, PROGRAM_ROUNDS, [effort.core])
+        return Sample({"": Figure(result["nanoseconds"], "ns/packet")} | taken)
+
+    def _run(self, gateway: Gateway, rounds: int, cores: list[int]) -> tuple[dict[str, float], dict[str, Figure]]:
+        """bench-gateway-progrun in the gateway's namespace, and what the program took of the packets."""
         program = gateway.program()
         if program is None:
             raise Unfit("it is no BPF program")
-        argv = [program_path("bench-gateway-progrun"), *program, str(self.flows), str(PROGRAM_ROUNDS)]
-        done = gateway.bed.gw.run(*alone(effort.core, *argv), check=False, timeout=120)
+        bed, taken = gateway.bed, Taken(gateway)
+        argv = [program_path("bench-gateway-progrun"), *program, self.kind, str(self.flows), str(bed.sequence)]
+        argv += [str(rounds), ",".join(map(str, cores))]
+        done = bed.gw.run(*alone(cores[0], *argv), check=False, timeout=120)
         if done.returncode != 0:
             raise Unfit(done.stderr.strip())
-        return Sample({"": Figure(numbers(done.stdout)["nanoseconds"], "ns/packet")})
+        result = numbers(done.stdout)
+        bed.sequence = int(result.get("sequence", bed.sequence))
+        return result, taken.figures(result["packets"])
 
 
-# Short ones, so that where others have their 5 % of the CPU only a few are spoilt.
-PROGRAM_ROUNDS = 15
+@dataclass
+class Cores(Program):
+    """The same program on two CPUs at once: packets a second, and how many times what it carries on one of them."""
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        other = other_core(effort.core)
+        if other == effort.core:
+            raise Unfit("there is one CPU")
+        result, taken = self._run(gateway, CORES_ROUNDS, [effort.core, other])
+        figures = {f".{name}": Figure(result[name], "Mpackets/s", compared=False) for name in ("one", "two")}
+        figures |= {f".{name}": Figure(result[name], "times-one", compared=False) for name in ("own", "same", "empty")}
+        return Sample(figures | taken)
+
+
+# Many short ones, so that where others have their 5 % of the CPU only a few are spoilt.
+PROGRAM_ROUNDS, CORES_ROUNDS = 15, 5
 
 # Those with many flows come last: what has been learnt stays.  ESP comes soon after the UDP that it is compared with.
 LOADS: list[Load] = [
@@ -269,9 +293,14 @@ LOADS: list[Load] = [
     NewFlows(),
     Packets("udp64.flows-1m", 1_000_000),
     Program("program.flows-1", 1),
+    Program("program.sas-1", 1, "esp"),
     Program("program.flows-10k", 10_000),
+    Program("program.remotes-10k", 10_000, "udp-apart"),
+    Program("program.sas-10k", 10_000, "esp"),
     Program("program.flows-100k", 100_000),
     Program("program.flows-1m", 1_000_000),
+    Cores("cores.flows-2", 2),
+    Cores("cores.flows-10k", 10_000),
 ]
 
 

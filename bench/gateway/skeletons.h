@@ -8,6 +8,7 @@
 #include "bench/gateway/frame.h"
 #include "bench/gateway/floor.h"
 #include "bench/gateway/sink.h"
+#include "bench/gateway/spread.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

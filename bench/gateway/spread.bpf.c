@@ -3,17 +3,23 @@
  * For measuring a program by BPF_PROG_RUN, which gives it the same packet over
  * and over: this one writes a packet of some flow and goes on to the program
  * that is measured.  What `nothing` takes in its place is taken off.
+ *
+ * It may run on several CPUs at once, each with flows of its own or with the
+ * same ones; they share nothing here but what is only read.  (ESP's sequence
+ * numbers they would: it is for one CPU.)
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
 #include <bpf/bpf_helpers.h>
 
-#include "bench/gateway/frame.h"
+#include "bench/gateway/spread.h"
 
 struct frame_load load = {};
-__u32 turn = 0;
-__u32 random_state = 2463534242u;
+struct spread_window window = {};
+struct spread_cpu cpus[SPREAD_CPUS] = {};
+/* ESP: how many packets each SA has had. */
+__u32 counts[FRAME_SAS] = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -22,16 +28,35 @@ struct {
 	__uint(max_entries, 1);
 } measured SEC(".maps"), measured_tc SEC(".maps");
 
+static __always_inline void look_at_clock(struct spread_cpu *cpu)
+{
+	struct frame_stamps *stamps = &cpu->stamps;
+	const __u64 now = bpf_ktime_get_ns();
+
+	if (now < window.begin || now >= window.end)
+		return;
+	stamps->last = now;
+	stamps->last_turn = cpu->turn;
+	if (stamps->first == 0) {
+		stamps->first = now;
+		stamps->first_turn = cpu->turn;
+	}
+}
+
 static __always_inline int write_packet(__u8 *frame, __u8 *end)
 {
-	const __u32 now = turn++;
-	const __u32 flow = load.sequential
-	    ? now % load.flows
-	    : frame_random(&random_state, load.flows);
+	struct spread_cpu *cpu =
+	    &cpus[bpf_get_smp_processor_id() & (SPREAD_CPUS - 1)];
+	const __u32 flow =
+	    cpu->first + cpu->step * frame_random(&cpu->random, cpu->flows);
 
+	if (cpu->turn % FRAME_BATCH == 0)
+		look_at_clock(cpu);
+	cpu->turn++;
 	if (frame + FRAME_SHORT > end)
 		return -1;
-	frame_fill(frame, &load, flow, 0, FRAME_SHORT);
+	frame_fill(frame, &load, flow, frame_sequence(&load, counts, flow),
+	    FRAME_SHORT);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ from typing import Iterable, Iterator
 
 from bench.gateway.gateways import BASE, FLOOR, GATEWAYS, YARDSTICK
 from bench.gateway.lines import Lines, number
-from bench.gateway.loads import LOADS, Program, packet_loads
+from bench.gateway.loads import LOADS, Cores, Program, packet_loads
 
 BEGIN = "<!-- figures of bench-gateway: begin (bench/gateway/table.py writes this) -->"
 END = "<!-- figures of bench-gateway: end -->"
@@ -38,6 +38,8 @@ def with_ratio(lines: Lines, gateway: str, load: str, suffix: str = "") -> str:
 ESP_BESIDE_UDP = (
     ("esp64.sas-1", "udp64.flows-1"),
     ("esp64.sas-10k", "udp64.remotes-10k"),
+    ("program.sas-1", "program.flows-1"),
+    ("program.sas-10k", "program.remotes-10k"),
 )
 
 
@@ -71,6 +73,24 @@ def taken_table(lines: Lines, names: list[str], loads: list[str]) -> Iterator[st
     yield from table(["", *loads], rows)
 
 
+def cores_tables(lines: Lines, names: list[str]) -> Iterator[str]:
+    """One for each load."""
+    suffixes = {
+        ".one": "one CPU, Mpackets/s",
+        ".two": "two, Mpackets/s",
+        ".own": "times one: own flows",
+        ".same": "the same flows",
+        ".empty": "an empty program",
+    }
+    for load in (load.name for load in LOADS if isinstance(load, Cores)):
+        rows = [[f"`{name}`", *(lines.cell(name, load, suffix) for suffix in suffixes)] for name in names]
+        rows = [row for row in rows if any(cell != "-" for cell in row[1:])]
+        if rows:
+            yield f"The program alone on two CPUs, `{load}`:"
+            yield ""
+            yield from table(["", *suffixes.values()], rows)
+
+
 def tables(lines: Lines) -> Iterator[str]:
     names = [name for name in GATEWAYS if any(key.startswith(f"gateway.{name}.") for key in lines.figures)]
     packets = packet_loads()
@@ -88,11 +108,12 @@ def tables(lines: Lines) -> Iterator[str]:
         ["", "`new`, flows/s", "`tcp`, Gbit/s", "`echo.p50`, us", "`echo.p99`, us"],
         [[f"`{name}`", *(with_ratio(lines, name, *other) for other in others)] for name in names],
     )
-    programs = [load.name for load in LOADS if isinstance(load, Program)]
+    programs = [load.name for load in LOADS if isinstance(load, Program) and not isinstance(load, Cores)]
     measured = [name for name in names if any(lines.value(name, load) is not None for load in programs)]
     yield f"The program alone, ns/packet, and in brackets how many times that of `{FLOOR}`:"
     yield ""
     yield from table(["", *programs], [[f"`{n}`", *(with_ratio(lines, n, load) for load in programs)] for n in measured])
+    yield from cores_tables(lines, names)
     if any(line.lossy for line in lines.figures.values()):
         yield "(\\*) Over 1 % of the packets were lost."
         yield ""

@@ -12,8 +12,10 @@ taken down in between: what one has learnt it keeps, and no other one can distur
 
 from __future__ import annotations
 
+import os
 import types
 from pathlib import Path
+from typing import Iterable
 
 from lab.netns import Namespace
 from lab.run import Run
@@ -26,7 +28,18 @@ SINK = "203.0.113.254"
 OUTSIDE = "203.0.113.1"
 
 DEVICE = "eth0"
+# Of each wire.  A CPU sends by that of its number, modulo this: so veth does for frames from XDP, and the rest is told to.
+# What it sends so it receives itself at the other end.  (They are there from the start: on Linux 6.18 the queues that a
+# veth gets after an XDP program run none.)
+QUEUES = min(2, os.cpu_count() or 1)
 MACS = {"generator": "02:00:00:00:00:01", "in": "02:00:00:00:00:02", "out": "02:00:00:00:00:03", "sink": "02:00:00:00:00:04"}
+
+
+def mask_of(cpus: Iterable[int]) -> str:
+    """As the kernel reads a set of CPUs: words of eight digits."""
+    digits = f"{sum(1 << cpu for cpu in cpus):x}"
+    words = [digits[max(0, end - 8) : end] for end in range(len(digits), 0, -8)]
+    return ",".join(reversed(words))
 
 
 class Bed:
@@ -45,13 +58,14 @@ class Bed:
         self._settings()
 
     def _wires(self) -> None:
+        queues = f"numrxqueues {QUEUES} numtxqueues {QUEUES}"
         for space, mac, device, other in (
             (self.generator, "generator", INSIDE_IF, "in"),
             (self.sink, "sink", OUTSIDE_IF, "out"),
         ):
             self.gw.ip(
-                f"link add {device} address {MACS[other]} type veth "
-                f"peer name {DEVICE} address {MACS[mac]} netns {space.name}"
+                f"link add {device} address {MACS[other]} {queues} type veth "
+                f"peer name {DEVICE} address {MACS[mac]} {queues} netns {space.name}"
             )
         self.gw.ip(
             f"addr add {GATEWAY}/16 dev {INSIDE_IF}",
@@ -91,6 +105,9 @@ class Bed:
         # all of these do.
         for space, device in ((self.generator, DEVICE), (self.gw, INSIDE_IF), (self.gw, OUTSIDE_IF), (self.sink, DEVICE)):
             space.run("ethtool", "-K", device, "gro", "on")
+            for queue in range(QUEUES if QUEUES > 1 else 0):
+                mask = mask_of(range(queue, os.cpu_count() or 1, QUEUES))
+                space.run("sh", "-ec", f"echo {mask} > /sys/class/net/{device}/queues/tx-{queue}/xps_cpus")
 
     def checksum_offload(self, enabled: bool) -> None:
         """On the ends.  Whoever takes packets by XDP gets them with checksums as they are, so they must be finished."""

@@ -201,6 +201,8 @@ class Spinat(Gateway):
             self.start()
 
     def refuses(self, load: str, flows: int) -> str | None:
+        if load.startswith("wires") and not self._program:
+            return "its daemon has one CPU"
         return conntrack.lacking(flows) if self.daemon.options["backend"] != "tun" else None
 
     def taken(self) -> int | None:

@@ -17,7 +17,9 @@
  */
 #include "bench/gateway/load.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include "bench/gateway/netns.h"
 #include "bench/gateway/skeletons.h"
@@ -27,26 +29,37 @@
 	(1u << 14) /* frames of the first call, which tells how fast it is */
 #define MOST (1u << 22) /* frames of a call, whose end nothing interrupts */
 
-static struct load_bpf *program;
-static uint32_t ingress;
+#define PATIENCE 5.0 /* seconds until the one beside has begun */
 
-void live_open(const char *device)
+struct live {
+	struct load_bpf *program;
+	uint32_t ingress;
+	/* beside another one */
+	pthread_t thread;
+	unsigned cpu;
+};
+
+struct live *live_open(const char *device)
 {
-	ingress = device_index(device);
-	program = load_bpf__open_and_load();
-	if (program == NULL)
+	struct live *live = calloc(1, sizeof *live);
+
+	if (live == NULL)
+		die("generator: no memory");
+	live->ingress = device_index(device);
+	live->program = load_bpf__open_and_load();
+	if (live->program == NULL)
 		die("generator: cannot load its program: %s", strerror(errno));
+	return live;
 }
 
-/** One call; adds what it sent, and how long that took, to the tally. */
-static void call(
-    const struct frame_load *load, uint64_t count, struct tally *tally)
+/** BPF_PROG_RUN, of so many frames at most; 0 or a negative error: -EINTR if a
+ * signal ended it. */
+static int run(struct live *live, const struct frame_load *load, uint64_t count)
 {
-	static uint8_t frame[FRAME_LONG];
-	const struct frame_stamps *stamps = &program->bss->stamps;
+	unsigned char frame[FRAME_LONG] = {0};
 	struct xdp_md context = {
 	    .data_end = load->imix ? FRAME_LONG : FRAME_SHORT,
-	    .ingress_ifindex = ingress,
+	    .ingress_ifindex = live->ingress,
 	};
 	struct bpf_test_run_opts options = {
 	    .sz = sizeof options,
@@ -58,11 +71,20 @@ static void call(
 	    .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 	    .batch_size = FRAME_BATCH,
 	};
+
+	return bpf_prog_test_run_opts(
+	    bpf_program__fd(live->program->progs.generate), &options);
+}
+
+/** One call; adds what it sent, and how long that took, to the tally. */
+static void call(struct live *live, const struct frame_load *load,
+    uint64_t count, struct tally *tally)
+{
+	const struct frame_stamps *stamps = &live->program->bss->stamps;
 	int failed;
 
-	program->bss->stamps = (struct frame_stamps){0};
-	failed = bpf_prog_test_run_opts(
-	    bpf_program__fd(program->progs.generate), &options);
+	live->program->bss->stamps = (struct frame_stamps){0};
+	failed = run(live, load, count);
 	if (failed != 0)
 		die("generator: %s", strerror(-failed));
 	tally->sent += count;
@@ -87,23 +109,74 @@ static uint64_t next_call(struct span span, const struct tally *tally)
 	return (uint64_t)fitting / FRAME_BATCH * FRAME_BATCH;
 }
 
-void live_run(
-    const struct frame_load *load, struct span span, struct tally *tally)
+static void set_load(struct live *live, const struct frame_load *load)
 {
-	const uint64_t received = sink_received(), foreign = sink_foreign();
-
-	program->bss->load = *load;
-	program->bss->turn = 0;
-	*tally = (struct tally){0};
-	do
-		call(load, next_call(span, tally), tally);
-	while (tally->sent < span.packets && tally->seconds < span.seconds);
-	sink_settle(received + tally->sent);
-	tally->received = sink_received() - received;
-	tally->foreign = sink_foreign() - foreign;
+	live->program->bss->load = *load;
+	live->program->bss->turn = 0;
 }
 
-uint32_t live_sequence(const struct frame_load *load)
+void live_run(struct live *live, const struct frame_load *load,
+    struct span span, struct tally *tally)
 {
-	return frame_highest(load, program->bss->counts);
+	set_load(live, load);
+	*tally = (struct tally){0};
+	do
+		call(live, load, next_call(span, tally), tally);
+	while (tally->sent < span.packets && tally->seconds < span.seconds);
+}
+
+uint32_t live_sequence(const struct live *live, const struct frame_load *load)
+{
+	return frame_highest(load, live->program->bss->counts);
+}
+
+/* ------------------------------------------------- beside another one */
+
+static void ignore(int number)
+{
+	(void)number;
+}
+
+static void *work(void *context)
+{
+	struct live *live = context;
+	const struct frame_load load = live->program->bss->load;
+	cpu_set_t set;
+	int failed;
+
+	CPU_ZERO(&set);
+	CPU_SET(live->cpu, &set);
+	if (sched_setaffinity(0, sizeof set, &set) != 0)
+		die("CPU %u: %s", live->cpu, strerror(errno));
+	failed = run(live, &load, INT32_MAX);
+	if (failed != -EINTR)
+		die("generator: %s", strerror(-failed));
+	return NULL;
+}
+
+void live_begin(struct live *live, const struct frame_load *load, unsigned cpu)
+{
+	const struct sigaction action = {.sa_handler = ignore};
+	const struct timespec pause = {.tv_nsec = 1000000};
+	const double since = seconds();
+
+	set_load(live, load);
+	live->cpu = cpu;
+	(void)sigaction(SIGUSR1, &action, NULL);
+	if (pthread_create(&live->thread, NULL, work, live) != 0)
+		die("generator: no thread");
+	while (
+	    __atomic_load_n(&live->program->bss->turn, __ATOMIC_RELAXED) == 0) {
+		if (seconds() - since > PATIENCE)
+			die("generator: CPU %u does not begin", cpu);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+uint64_t live_end(struct live *live)
+{
+	if (pthread_kill(live->thread, SIGUSR1) != 0 ||
+	    pthread_join(live->thread, NULL) != 0)
+		die("generator: CPU %u does not end", live->cpu);
+	return live->program->bss->turn;
 }

@@ -10,7 +10,10 @@
  * go on from (--sequence): what comes twice is not what ESP has.
  *
  * With --open N each flow has N packets first, which are not measured; that
- * line begins with "opened N of N", which is said of the last of them.
+ * line begins with "opened N of N", which is said of the last of them.  With
+ * --beside CPU another generator does the same there, with remotes of its own,
+ * from before the measurement until after it: "sent", "received" and "foreign"
+ * are both's, the rest is of the one that is measured.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -20,12 +23,15 @@
 #include "bench/gateway/load.h"
 #include "bench/gateway/netns.h"
 
+#define BESIDE_FIRST 512u /* remotes */
+
 struct options {
 	const char *generator, *sink, *public, *echo;
 	const char *device, *sink_device;
 	struct frame_load load;
 	struct span span;
 	uint32_t openings;
+	int beside; /* a CPU; -1: none */
 };
 
 enum {
@@ -45,7 +51,8 @@ enum {
 	OPTION_SEQUENCE,
 	OPTION_SECONDS,
 	OPTION_COUNT,
-	OPTION_OPEN
+	OPTION_OPEN,
+	OPTION_BESIDE
 };
 
 static const struct option names[] = {
@@ -66,6 +73,7 @@ static const struct option names[] = {
     {"seconds", 1, NULL, OPTION_SECONDS},
     {"count", 1, NULL, OPTION_COUNT},
     {"open", 1, NULL, OPTION_OPEN},
+    {"beside", 1, NULL, OPTION_BESIDE},
     {NULL, 0, NULL, 0},
 };
 
@@ -130,9 +138,41 @@ static void set(struct options *options, int option, const char *value)
 	case OPTION_OPEN:
 		options->openings = number(value);
 		break;
+	case OPTION_BESIDE:
+		options->beside = (int)number(value);
+		break;
 	default:
 		die("bench-gateway-load: see the head of load.c");
 	}
+}
+
+static struct live *generator,
+    *other; /* the other one: NULL without --beside */
+
+/* The same flows, of other remotes. */
+static struct frame_load load_beside(const struct options *options)
+{
+	struct frame_load load = options->load;
+
+	load.first += BESIDE_FIRST;
+	return load;
+}
+
+/* What a generator sends, and what of that and of the other one's comes out. */
+static void measure(const struct options *options,
+    const struct frame_load *load, struct span span, struct tally *tally)
+{
+	const uint64_t received = sink_received(), foreign = sink_foreign();
+	const struct frame_load beside = load_beside(options);
+
+	if (other != NULL)
+		live_begin(other, &beside, (unsigned)options->beside);
+	live_run(generator, load, span, tally);
+	if (other != NULL)
+		tally->sent += live_end(other);
+	sink_settle(received + tally->sent);
+	tally->received = sink_received() - received;
+	tally->foreign = sink_foreign() - foreign;
 }
 
 /** Packets of each flow, in turn. */
@@ -145,7 +185,7 @@ static void open_flows(const struct options *options)
 	load.sequential = 1;
 	load.imix = 0;
 	for (uint32_t i = 0; i < options->openings; i++)
-		live_run(&load, once, &tally);
+		measure(options, &load, once, &tally);
 	printf(
 	    "opened %" PRIu64 " of %" PRIu64 " ", tally.received, tally.sent);
 }
@@ -157,6 +197,7 @@ int main(int argc, char **argv)
 	    .sink_device = "eth0",
 	    .load = {.protocol = FRAME_UDP, .flows = 1},
 	    .span = {1e9, UINT64_MAX},
+	    .beside = -1,
 	};
 	struct tally tally = {0};
 	uint32_t public_address = 0;
@@ -179,13 +220,15 @@ int main(int argc, char **argv)
 		echo_run(options.echo, options.span.seconds);
 		return 0;
 	}
-	live_open(options.device);
+	generator = live_open(options.device);
 	if (options.openings > 0)
 		open_flows(&options);
-	live_run(&options.load, options.span, &tally);
+	if (options.beside >= 0)
+		other = live_open(options.device);
+	measure(&options, &options.load, options.span, &tally);
 	printf("sent %" PRIu64 " received %" PRIu64 " foreign %" PRIu64
 	       " timed %" PRIu64 " seconds %.9f sequence %" PRIu32 "\n",
 	    tally.sent, tally.received, tally.foreign, tally.timed,
-	    tally.seconds, live_sequence(&options.load));
+	    tally.seconds, live_sequence(generator, &options.load));
 	return 0;
 }

@@ -32,11 +32,17 @@ uint64_t sink_foreign(void);
 void sink_settle(uint64_t expected);
 
 /* live.c: frames made in the kernel. */
-void live_open(const char *device);
-void live_run(
-    const struct frame_load *load, struct span span, struct tally *tally);
+struct live;
+struct live *live_open(const char *device);
+/** Fills in what was sent; what was received is the sink's. */
+void live_run(struct live *live, const struct frame_load *load,
+    struct span span, struct tally *tally);
 /** The highest sequence number that any SA of that load has had. */
-uint32_t live_sequence(const struct frame_load *load);
+uint32_t live_sequence(const struct live *live, const struct frame_load *load);
+/** On another CPU, from now on until live_end(), which tells how many frames
+ * it has made.  Not the one that live_run() is called with meanwhile. */
+void live_begin(struct live *live, const struct frame_load *load, unsigned cpu);
+uint64_t live_end(struct live *live);
 
 /* echo.c: one packet at a time, there and back. */
 void echo_run(const char *address, double seconds);

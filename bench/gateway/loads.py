@@ -14,7 +14,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from bench.gateway.bed import MACS, SINK, Bed
+from bench.gateway.bed import MACS, QUEUES, SINK, Bed
 from bench.gateway.gateways import GENERATOR_PRIORITY, Gateway, program_path
 
 
@@ -96,9 +96,10 @@ def run_load(bed: Bed, core: int, *options: str) -> dict[str, float]:
     return result
 
 
-def open_flows(gateway: Gateway, kind: str, flows: int) -> None:
-    """As many packets of each flow as the gateway must have seen."""
+def open_flows(gateway: Gateway, kind: str, flows: int, first: int = 0) -> None:
+    """As many packets of each flow as the gateway must have seen; `first`: where their remotes begin."""
     options = ["--kind", kind, "--flows", str(flows), "--open", str(gateway.openings), "--count", "64"]
+    options += ["--first", str(first)]
     opened = run_load(gateway.bed, gateway.core, *options)["opened"]
     if opened < 0.99 * flows:
         raise Unfit(f"only {opened:.0f} of {flows} flows could be opened")
@@ -157,6 +158,44 @@ class Packets(Load):
         judge(gateway, result)
         each = result["seconds"] / result["timed"] * 1e9
         return Sample({"": Figure(each, "ns/packet", added=True)} | taken.figures(result["sent"]), lost(result))
+
+
+@dataclass
+class Wires(Load):
+    """Packets on one CPU, and then while another CPU does the same with flows of its own: generator, gateway and sink.
+
+    What the second one carries is not timed: it is taken to be as much as the first.
+    """
+
+    name: str
+    flows: int
+
+    def prepare(self, gateway: Gateway) -> None:
+        gateway.fit(2 * self.flows)
+        open_flows(gateway, "udp", self.flows)
+        open_flows(gateway, "udp", self.flows, BESIDE_FIRST)
+
+    def measure(self, gateway: Gateway, effort: Effort, turn: int) -> Sample:
+        cores = [effort.core, other_core(effort.core)]
+        if cores[0] % QUEUES == cores[1] % QUEUES:
+            raise Unfit(f"CPUs {cores[0]} and {cores[1]} share a queue")
+        options = ["--flows", str(self.flows), "--seconds", f"{effort.seconds}"]
+        options += ["--public", gateway.public] * gateway.translates
+        taken = Taken(gateway)
+        alone, both = (run_load(gateway.bed, cores[0], *options, *more) for more in ([], ["--beside", str(cores[1])]))
+        one, other = (result["timed"] / result["seconds"] / 1e6 for result in (alone, both))
+        for result in (alone, both):
+            judge(gateway, result)
+        figures = {
+            ".one": Figure(one, "Mpackets/s", compared=False),
+            ".two": Figure(2 * other, "Mpackets/s", compared=False),
+            ".own": Figure(2 * other / one, "times-one", compared=False),
+        }
+        return Sample(figures | taken.figures(alone["sent"] + both["sent"]), lost(both))
+
+
+# As in load.c.
+BESIDE_FIRST = 512
 
 
 @dataclass
@@ -288,6 +327,7 @@ LOADS: list[Load] = [
     Packets("esp64.sas-10k", 10_000, "esp"),
     Packets("udp64.flows-100k", 100_000),
     Packets("imix.flows-10k", 10_000, imix=True),
+    Wires("wires.flows-10k", 10_000),
     Echo(),
     Tcp(),
     NewFlows(),

@@ -11,7 +11,7 @@ from typing import Iterable, Iterator
 
 from bench.gateway.gateways import BASE, FLOOR, GATEWAYS, YARDSTICK
 from bench.gateway.lines import Lines, number
-from bench.gateway.loads import LOADS, Cores, Program, packet_loads
+from bench.gateway.loads import LOADS, Cores, Program, Wires, packet_loads
 
 BEGIN = "<!-- figures of bench-gateway: begin (bench/gateway/table.py writes this) -->"
 END = "<!-- figures of bench-gateway: end -->"
@@ -73,22 +73,26 @@ def taken_table(lines: Lines, names: list[str], loads: list[str]) -> Iterator[st
     yield from table(["", *loads], rows)
 
 
+TWO_CPUS = {
+    ".one": "one CPU, Mpackets/s",
+    ".two": "two, Mpackets/s",
+    ".own": "times one: own flows",
+    ".same": "the same flows",
+    ".empty": "an empty program",
+}
+
+
 def cores_tables(lines: Lines, names: list[str]) -> Iterator[str]:
-    """One for each load."""
-    suffixes = {
-        ".one": "one CPU, Mpackets/s",
-        ".two": "two, Mpackets/s",
-        ".own": "times one: own flows",
-        ".same": "the same flows",
-        ".empty": "an empty program",
-    }
-    for load in (load.name for load in LOADS if isinstance(load, Cores)):
-        rows = [[f"`{name}`", *(lines.cell(name, load, suffix) for suffix in suffixes)] for name in names]
+    """One for each load on two CPUs, with the columns that it has."""
+    for load in (load for load in LOADS if isinstance(load, (Cores, Wires))):
+        suffixes = [s for s in TWO_CPUS if any(lines.value(name, load.name, s) is not None for name in names)]
+        rows = [[f"`{name}`", *(lines.cell(name, load.name, suffix) for suffix in suffixes)] for name in names]
         rows = [row for row in rows if any(cell != "-" for cell in row[1:])]
         if rows:
-            yield f"The program alone on two CPUs, `{load}`:"
+            what = "Generator, gateway and sink" if isinstance(load, Wires) else "The program alone"
+            yield f"{what} on two CPUs, `{load.name}`:"
             yield ""
-            yield from table(["", *suffixes.values()], rows)
+            yield from table(["", *(TWO_CPUS[suffix] for suffix in suffixes)], rows)
 
 
 def tables(lines: Lines) -> Iterator[str]:

@@ -160,16 +160,19 @@ static ALWAYS_INLINE unsigned check_sequence(
 }
 
 /* How long a packet leaves: a large one (GSO) is cut into such as hold
- * `segment` bytes beside the headers. */
-static ALWAYS_INLINE uint16_t length_of_leaving(
-    const struct packet *packet, const uint8_t *l4, uint32_t segment)
+ * `segment` bytes beside the headers.  (That a TCP header is there was checked
+ * already, which the verifier of Linux 6.1 has forgotten by now.) */
+static ALWAYS_INLINE uint16_t length_of_leaving(const struct packet *packet,
+    const uint8_t *l4, const void *end, uint32_t segment)
 {
-	const uint32_t header = packet->protocol == IPPROTO_TCP
-	    ? (uint32_t)(l4[TCP_OFFSET] >> 4) * 4
-	    : UDP_HEADER;
+	uint32_t header = UDP_HEADER;
 
-	return (uint16_t)(segment == 0 ? packet->length
-				       : IP4_HEADER_MIN + header + segment);
+	if (segment == 0)
+		return (uint16_t)packet->length;
+	if (packet->protocol == IPPROTO_TCP &&
+	    l4 + TCP_HEADER_MIN <= (const uint8_t *)end)
+		header = (uint32_t)(l4[TCP_OFFSET] >> 4) * 4;
+	return (uint16_t)(IP4_HEADER_MIN + header + segment);
 }
 
 /* Of a packet that came from `side`; FAST_TAKEN: it can be.  `segment`: of a
@@ -202,13 +205,11 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 	if (ip[IP4_TTL] <= 1)
 		return FAST_TTL;
 	packet->to = translation_of(packet->found.flow, side);
-	if (packet->protocol == IPPROTO_TCP &&
-	    data + HEADERS_TCP > (const uint8_t *)end)
-		return FAST_MALFORMED;
 	leaving = (struct leaving){
 	    .addresses = packet->to.addresses,
 	    .ports = packet->to.ports,
-	    .length = length_of_leaving(packet, ip + IP4_HEADER_MIN, segment),
+	    .length =
+		length_of_leaving(packet, ip + IP4_HEADER_MIN, end, segment),
 	    .protocol = packet->protocol,
 	    .tos = ip[IP4_TOS],
 	};

@@ -13,13 +13,16 @@ static ALWAYS_INLINE void rewrite_checksum(uint8_t *at, uint16_t delta)
 	store_be16(at, csum_apply(load_be16(at), delta));
 }
 
-static ALWAYS_INLINE void rewrite_transport(
-    const struct packet *packet, uint8_t *l4)
+/* False: a TCP header is not all there; that cannot be, it was looked at. */
+static ALWAYS_INLINE bool rewrite_transport(
+    const struct packet *packet, uint8_t *l4, const void *end)
 {
 	const struct translation *to = &packet->to;
 
 	switch (packet->protocol) {
 	case IPPROTO_TCP:
+		if (l4 + TCP_HEADER_MIN > (const uint8_t *)end)
+			return false;
 		memcpy(l4 + L4_SOURCE_PORT, &to->ports, sizeof to->ports);
 		rewrite_checksum(l4 + TCP_CHECKSUM, to->transport_delta);
 		break;
@@ -38,6 +41,7 @@ static ALWAYS_INLINE void rewrite_transport(
 	default:
 		break;
 	}
+	return true;
 }
 
 static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
@@ -51,16 +55,14 @@ static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
 	if (outcome == FAST_TAKEN &&
 	    data + ETH_HLEN + packet.length > (const uint8_t *)end)
 		outcome = FAST_MALFORMED;
-	if (outcome == FAST_TAKEN && packet.protocol == IPPROTO_TCP &&
-	    data + HEADERS_TCP > (const uint8_t *)end)
-		outcome = FAST_MALFORMED;
 	if (outcome != FAST_TAKEN) {
 		count(side, outcome, 0);
 		return XDP_PASS;
 	}
 	l4 = data + ETH_HLEN + IP4_HEADER_MIN;
 	rewrite_head(&packet, data, side, 1);
-	rewrite_transport(&packet, l4);
+	if (!rewrite_transport(&packet, l4, end))
+		return XDP_DROP;
 	note_taken(&packet, side, l4);
 	return (int)bpf_redirect(constants.devices[!side], 0);
 }

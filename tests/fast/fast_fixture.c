@@ -103,16 +103,21 @@ spinat_time fast_now(void)
 	    now.tv_nsec;
 }
 
+void fast_need_namespace(void)
+{
+	if (reason[0] != '\0') {
+		print_message("skipped: %s\n", reason);
+		skip();
+	}
+}
+
 struct bed *fast_start(const struct spinat_config *config)
 {
 	struct bed *bed;
 	struct fast_found found;
 	struct error error;
 
-	if (reason[0] != '\0') {
-		print_message("skipped: %s\n", reason);
-		skip();
-	}
+	fast_need_namespace();
 	bed = test_memory(sizeof *bed);
 	bed->hook = tested;
 	bed->devices[SPINAT_INSIDE] = if_nametoindex(DEVICE_INSIDE);

@@ -26,6 +26,8 @@ struct bed {
 /** Makes the namespace; a cmocka group set-up.  Where that is not allowed, or
  * there is no BPF, fast_start() skips its test with the reason. */
 int fast_make_namespace(void **state);
+/** Skips the test where there is none; fast_start() does so itself. */
+void fast_need_namespace(void);
 
 /** The clock that the programs stamp with.  The engine's is behind it at the
  * start, so that a test may let time pass. */

@@ -14,7 +14,9 @@
 
 #include "conf/options.h"
 
-#define DEFAULT_QUEUE 5000
+#define DEFAULT_QUEUE              5000
+#define DEFAULT_MISS_BUDGET        10000
+#define DEFAULT_MISS_BUDGET_SOURCE 1000
 
 /* ------------------------------------------------------ life of a struct */
 
@@ -27,6 +29,8 @@ void conf_init(struct conf *conf)
 	conf->fast_path_linger = 60 * SPINAT_SECOND;
 	memcpy(conf->firewall, "auto", sizeof("auto"));
 	conf->queue = DEFAULT_QUEUE;
+	conf->miss_budget = DEFAULT_MISS_BUDGET;
+	conf->miss_budget_source = DEFAULT_MISS_BUDGET_SOURCE;
 	/* Without memory these stay NULL: conf_check() tells. */
 	conf->control_socket = strdup(CONF_DEFAULT_SOCKET);
 	conf->pid_file = strdup(CONF_DEFAULT_PID_FILE);

@@ -48,6 +48,9 @@ struct conf {
 	char backend[16];                /* auto | bpf | nfqueue | tun */
 	char fast_path[8];               /* tc | xdp: of the back end bpf */
 	spinat_time fast_path_linger;    /* without a daemon; 0: not at all */
+	/* Packets of no known flow that its programs leave to the daemon, a
+	 * second and direction: of all, of one source; 0: any number. */
+	unsigned miss_budget, miss_budget_source;
 	unsigned queue;    /* the first of four nfqueue numbers, default 5000 */
 	char firewall[12]; /* auto | iptables | nft */
 

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/budget.h"
 #include "daemon/clock.h"
 #include "daemon/grace.h"
 #include "daemon/log.h"
 #include "fast/fast.h"
+#include "firewall/tunnels.h"
 #include "firewall/watch.h"
 
 /* By side and outcome. */
@@ -20,6 +22,7 @@ struct sides {
 };
 
 struct fastpath {
+	const struct conf *conf; /* the daemon's: addresses may change */
 	struct fast *fast;
 	struct grace *grace;
 	struct fast_found found;
@@ -50,6 +53,7 @@ int fastpath_open(struct fastpath **result, struct conf *conf,
 	if (!stays)
 		fastpath_detach(conf);
 	fastpath->rules = -1;
+	fastpath->conf = conf;
 	fastpath->linger = conf->fast_path_linger;
 	code = fast_open(&fastpath->fast, &conf->engine, stays ? &place : NULL,
 	    memory, &fastpath->found, error);
@@ -139,7 +143,15 @@ static int start_beat(
 	return 0;
 }
 
-/* ----------------------------------------------------------- the rates */
+/* -------------------------------------------------------- every second */
+
+static void set_limits(struct fastpath *fastpath)
+{
+	struct fast_limits limits;
+
+	budget_limits(&limits, fastpath->conf, firewall_has_tunnels());
+	fast_set_limits(fastpath->fast, &limits);
+}
 
 /* What there was a second ago, and two: the rate is the difference. */
 static void on_second(evutil_socket_t fd, short what, void *context)
@@ -155,13 +167,15 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 		(void)fast_get_sums(
 		    fastpath->fast, (enum spinat_side)side, sums->last[side]);
 	}
+	set_limits(fastpath);
 }
 
-static int watch_rates(
+static int begin_seconds(
     struct fastpath *fastpath, struct event_base *base, struct error *error)
 {
 	const struct timeval second = {.tv_sec = 1};
 
+	set_limits(fastpath);
 	fastpath->second = event_new(base, -1, EV_PERSIST, on_second, fastpath);
 	if (fastpath->second == NULL ||
 	    event_add(fastpath->second, &second) != 0)
@@ -209,7 +223,7 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 	if (code == 0)
 		code = watch_rules(fastpath, base, error);
 	if (code == 0)
-		code = watch_rates(fastpath, base, error);
+		code = begin_seconds(fastpath, base, error);
 	if (code == 0)
 		code = start_beat(fastpath, base, error);
 	if (code == 0)

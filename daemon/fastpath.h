@@ -15,7 +15,8 @@ struct fastpath;
 
 /** Makes the tables for this configuration, or finds those of a daemon before;
  * all of `memory` is filled in but for SPINAT_REGION_ENGINE, and with tables
- * found the first half of the configuration's seed is theirs. */
+ * found the first half of the configuration's seed is theirs.  `conf` is kept:
+ * a public address that changes in it is heeded. */
 int fastpath_open(struct fastpath **fastpath, struct conf *conf,
     struct spinat_memory *memory, struct error *error);
 /** The engine goes on with what is in tables that were found; its static rules

@@ -170,6 +170,13 @@ void fast_set_linger(struct fast *fast, spinat_time linger)
 	    &settings->linger, tick_span(linger), __ATOMIC_RELEASE);
 }
 
+void fast_set_limits(struct fast *fast, const struct fast_limits *limits)
+{
+	struct fast_settings *settings = fast->mapped[FAST_MAP_SETTINGS];
+
+	settings->limits = *limits;
+}
+
 int fast_wait_grace(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0
@@ -219,6 +226,10 @@ static const struct {
     [FAST_NO_ROUTE] = {"no-route", "not routed to the other interface"},
     [FAST_NO_NEIGHBOUR] = {"no-neighbour", "to a next hop not known yet"},
     [FAST_TOO_BIG] = {"too-big", "larger than the other interface's MTU"},
+    [FAST_OVER_SOURCE] = {"over-budget-source",
+	"dropped: too much of no known flow from this source"},
+    [FAST_OVER_ALL] = {"over-budget-all",
+	"dropped: too much of no known flow from all"},
 };
 
 unsigned fast_outcomes(void)

@@ -13,6 +13,7 @@
 #define SPINAT_FAST_FAST_H
 
 #include "conf/error.h"
+#include "fast/limits.h"
 #include "spinat/spinat.h"
 
 struct fast;
@@ -83,6 +84,8 @@ void fast_next_epoch(struct fast *fast);
 void fast_beat(struct fast *fast, spinat_time now);
 /** How long after the last beat packets are still taken. */
 void fast_set_linger(struct fast *fast, spinat_time linger);
+/** From now on these hold; at first there are none. */
+void fast_set_limits(struct fast *fast, const struct fast_limits *limits);
 
 /** Waits until no program uses what it found before: a grace period.  It takes
  * milliseconds; any thread may call it. */

@@ -9,10 +9,12 @@
 #ifndef SPINAT_FAST_SHARED_H
 #define SPINAT_FAST_SHARED_H
 
+#include "fast/limits.h"
 #include "flow/flow.h"
 
-/** What became of a packet that a program saw.  All but TAKEN leave it, as it
- * came, to the kernel's own way, on which the daemon gets it. */
+/** What became of a packet that a program saw.  Most leave it, as it came, to
+ * the kernel's own way, on which the daemon gets it: all but TAKEN and the two
+ * that drop it. */
 enum fast_outcome {
 	FAST_TAKEN,        /* translated and sent on, here */
 	FAST_NOT_IPV4,     /* another ethertype: VLAN, ARP, IPv6 */
@@ -32,6 +34,8 @@ enum fast_outcome {
 	FAST_NO_ROUTE,     /* the routes say no, or another interface */
 	FAST_NO_NEIGHBOUR, /* its next hop's address is not known */
 	FAST_TOO_BIG,      /* for the next interface */
+	FAST_OVER_SOURCE,  /* dropped: its source has sent too many misses */
+	FAST_OVER_ALL,     /* dropped: all sources together have */
 	FAST_OUTCOMES
 };
 
@@ -64,6 +68,7 @@ struct fast_settings {
 	/** The daemon's last sign of life, and for how long after it packets
 	 * are taken. */
 	tick alive, linger;
+	struct fast_limits limits;
 };
 
 /** A daemon whose sign of life is older is away: a probe would be lost. */

@@ -183,7 +183,9 @@ class Spinat(Gateway):
         self.by_xdp = by_xdp
         self.openings = openings
         self._program = program
-        given = {"same_ports": "yes", "inside_network": INSIDE_NET, "timeout_udp": "3600"}
+        # Every packet of a load may open a flow: no budget of the fast path's is to hold it.
+        budgets = {"miss_budget": "0", "miss_budget_source": "0"}
+        given = {"same_ports": "yes", "inside_network": INSIDE_NET, "timeout_udp": "3600"} | budgets
         self.daemon = Spinatd(bed, given | options)  # type: ignore[arg-type]
         self.public = self.daemon.public
 

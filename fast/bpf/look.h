@@ -11,6 +11,7 @@
 #define SPINAT_FAST_BPF_LOOK_H
 
 #include "base/csum.h"
+#include "budget.h"
 #include "find.h"
 #include "flow/translation.h"
 #include "next_hop.h"
@@ -22,8 +23,10 @@
 
 /* A packet under way. */
 struct packet {
-	uint32_t length; /* of IP */
-	uint8_t protocol;
+	uint32_t length;    /* of IP */
+	uint64_t addresses; /* from the source on */
+	uint8_t protocol, icmp_type;
+	bool is_seen; /* the transport header, which the key is from */
 	struct key key;
 	struct found found;
 	struct flow_counter *counter;
@@ -36,33 +39,76 @@ struct packet {
  * inside or leaves to the outside. */
 enum turn { LOCAL_IS_SOURCE = 0, LOCAL_IS_DESTINATION = 1 };
 
-static ALWAYS_INLINE unsigned parse_ports(
-    struct packet *packet, const uint8_t *l4, enum turn turn)
+/* The tuple that a header and the 8 bytes behind it tell. */
+static ALWAYS_INLINE void set_key(struct key *key, const uint8_t *ip,
+    uint8_t protocol, enum spinat_side wire, enum turn turn)
 {
-	key_set_ports(&packet->key, l4 + L4_SOURCE_PORT, turn);
-	return packet->protocol == IPPROTO_UDP &&
-		be16_equal(packet->key.ids.port.local, be16_from_host(IKE_PORT))
-	    ? FAST_IKE
-	    : FAST_TAKEN;
+	const uint8_t *l4 = ip + IP4_HEADER_MIN;
+
+	key_set_head(key, protocol, wire);
+	key_set_addresses(key, ip + IP4_SOURCE, turn);
+	switch (protocol) {
+	case IPPROTO_UDP:
+	case IPPROTO_TCP:
+		key_set_ports(key, l4 + L4_SOURCE_PORT, turn);
+		break;
+	case IPPROTO_ICMP:
+		key->ids.port.local = load_be16(l4 + ICMP_ID);
+		break;
+	case IPPROTO_ESP:
+		key->ids.spi = load_be32(l4 + ESP_SPI);
+		/* Towards an inside host it is one of the other kind. */
+		if (turn == LOCAL_IS_DESTINATION)
+			key_set_head(
+			    key, IPPROTO_ESP, wire | KEY_INSIDE_SPI_IN);
+		break;
+	default:
+		break;
+	}
 }
 
-static ALWAYS_INLINE unsigned parse_tcp(
-    struct packet *packet, const uint8_t *l4, const void *end, enum turn turn)
+/* Of other types than echo.  An error is of the flow that it quotes, whose
+ * packet went the other way. */
+static ALWAYS_INLINE unsigned parse_other_icmp(struct packet *packet,
+    const uint8_t *l4, const void *end, enum spinat_side wire, enum turn turn)
 {
-	if (l4 + TCP_HEADER_MIN > (const uint8_t *)end)
-		return FAST_MALFORMED;
-	if ((l4[TCP_FLAGS] & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
-		return FAST_TCP_FLAGS;
-	return parse_ports(packet, l4, turn);
+	const uint8_t *quote = l4 + ICMP_QUOTE;
+
+	packet->key.ids.raw = 0;
+	if (quote + IP4_HEADER_MIN + UDP_HEADER <= (const uint8_t *)end &&
+	    quote[0] == IP4_PLAIN)
+		set_key(&packet->key, quote, quote[IP4_PROTOCOL], wire,
+		    turn == LOCAL_IS_SOURCE ? LOCAL_IS_DESTINATION
+					    : LOCAL_IS_SOURCE);
+	return FAST_PROTOCOL;
 }
 
-static ALWAYS_INLINE unsigned parse_icmp(
-    struct packet *packet, const uint8_t *l4)
+static ALWAYS_INLINE unsigned parse_transport(struct packet *packet,
+    const uint8_t *l4, const void *end, enum spinat_side wire, enum turn turn)
 {
-	if (l4[ICMP_TYPE] != ICMP_ECHO && l4[ICMP_TYPE] != ICMP_ECHO_REPLY)
+	switch (packet->protocol) {
+	case IPPROTO_UDP:
+		return be16_equal(
+			   packet->key.ids.port.local, be16_from_host(IKE_PORT))
+		    ? FAST_IKE
+		    : FAST_TAKEN;
+	case IPPROTO_TCP:
+		if (l4 + TCP_HEADER_MIN > (const uint8_t *)end)
+			return FAST_MALFORMED;
+		return (l4[TCP_FLAGS] & (TCP_SYN | TCP_FIN | TCP_RST)) != 0
+		    ? FAST_TCP_FLAGS
+		    : FAST_TAKEN;
+	case IPPROTO_ICMP:
+		packet->icmp_type = l4[ICMP_TYPE];
+		return packet->icmp_type == ICMP_ECHO ||
+			packet->icmp_type == ICMP_ECHO_REPLY
+		    ? FAST_TAKEN
+		    : parse_other_icmp(packet, l4, end, wire, turn);
+	case IPPROTO_ESP:
+		return FAST_TAKEN;
+	default:
 		return FAST_PROTOCOL;
-	packet->key.ids.port.local = load_be16(l4 + ICMP_ID);
-	return FAST_TAKEN;
+	}
 }
 
 /* Fills in the key, as packets on the wire of that side have it. */
@@ -71,41 +117,34 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 {
 	const uint8_t *ip = data + ETH_HLEN;
 	const uint8_t *l4 = ip + IP4_HEADER_MIN;
+	uint16_t fragment;
+	unsigned outcome;
 
-	if (data + HEADERS_MIN > (const uint8_t *)end)
+	packet->key = (struct key){0};
+	packet->addresses = 0;
+	packet->protocol = packet->icmp_type = 0;
+	packet->is_seen = false;
+	if (l4 > (const uint8_t *)end)
 		return FAST_MALFORMED;
 	if (!be16_equal(
 		load_be16(data + ETH_HLEN - 2), be16_from_host(ETH_P_IP)))
 		return FAST_NOT_IPV4;
+	packet->protocol = ip[IP4_PROTOCOL];
+	packet->addresses = load_pair32(ip + IP4_SOURCE);
 	if (ip[0] != IP4_PLAIN)
 		return FAST_OPTIONS;
 	packet->length = be16_to_host(load_be16(ip + IP4_TOTAL_LENGTH));
-	if (packet->length < IP4_HEADER_MIN + UDP_HEADER)
+	if (packet->length < IP4_HEADER_MIN + UDP_HEADER ||
+	    data + HEADERS_MIN > (const uint8_t *)end)
 		return FAST_MALFORMED;
-	if ((load_be16(ip + IP4_FRAGMENT).raw &
-		htobe16(IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)) != 0)
+	fragment = load_be16(ip + IP4_FRAGMENT).raw;
+	if ((fragment & htobe16(IP4_FRAGMENT_OFFSET)) != 0)
 		return FAST_FRAGMENT;
-	packet->protocol = ip[IP4_PROTOCOL];
-	packet->key = (struct key){0};
-	key_set_head(&packet->key, packet->protocol, wire);
-	key_set_addresses(&packet->key, ip + IP4_SOURCE, turn);
-	switch (packet->protocol) {
-	case IPPROTO_UDP:
-		return parse_ports(packet, l4, turn);
-	case IPPROTO_TCP:
-		return parse_tcp(packet, l4, end, turn);
-	case IPPROTO_ICMP:
-		return parse_icmp(packet, l4);
-	case IPPROTO_ESP:
-		packet->key.ids.spi = load_be32(l4 + ESP_SPI);
-		/* Towards an inside host it is one of the other kind. */
-		if (turn == LOCAL_IS_DESTINATION)
-			key_set_head(&packet->key, IPPROTO_ESP,
-			    wire | KEY_INSIDE_SPI_IN);
-		return FAST_TAKEN;
-	default:
-		return FAST_PROTOCOL;
-	}
+	packet->is_seen = true;
+	set_key(&packet->key, ip, packet->protocol, wire, turn);
+	outcome = parse_transport(packet, l4, end, wire, turn);
+	return (fragment & htobe16(IP4_MORE_FRAGMENTS)) != 0 ? FAST_FRAGMENT
+							     : outcome;
 }
 
 /* Whether the rules have passed this flow's packets of late. */
@@ -215,6 +254,32 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 	};
 	return find_next_hop(
 	    context, &packet->next_hop, &leaving, side, packet->now);
+}
+
+/* What becomes of a packet that is not taken. */
+static ALWAYS_INLINE unsigned leave(void *context, const struct packet *packet,
+    enum spinat_side side, unsigned outcome)
+{
+	if (is_miss(outcome)) {
+		const struct miss miss = {
+		    .key = packet->key,
+		    .addresses = packet->addresses,
+		    .protocol = packet->protocol,
+		    .icmp_type = packet->icmp_type,
+		    .is_seen = packet->is_seen,
+		    .outcome = (uint8_t)outcome,
+		};
+
+		if (!is_of_known_flow(&miss, side))
+			outcome = spend(context, &miss, side);
+	}
+	count(side, outcome, 0);
+	return outcome;
+}
+
+static ALWAYS_INLINE bool is_dropped(unsigned outcome)
+{
+	return outcome == FAST_OVER_SOURCE || outcome == FAST_OVER_ALL;
 }
 
 /* The id of what leaves under a public address, where it means anything; the

@@ -94,12 +94,6 @@ static ALWAYS_INLINE void make_linear(struct __sk_buff *skb)
 		    skb, skb->len < HEADERS_TCP ? skb->len : HEADERS_TCP);
 }
 
-static ALWAYS_INLINE int leave(enum spinat_side side, unsigned outcome)
-{
-	count(side, outcome, 0);
-	return GO_ON;
-}
-
 static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
 {
 	struct packet packet;
@@ -113,7 +107,9 @@ static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
 	if (outcome == FAST_TAKEN && ETH_HLEN + packet.length > skb->len)
 		outcome = FAST_MALFORMED;
 	if (outcome != FAST_TAKEN)
-		return leave(side, outcome);
+		return is_dropped(leave(skb, &packet, side, outcome))
+		    ? TC_ACT_SHOT
+		    : GO_ON;
 	if (change_checksum(skb, &packet) != 0)
 		return TC_ACT_SHOT; /* no memory; it may be half done */
 	data = (uint8_t *)(long)skb->data;

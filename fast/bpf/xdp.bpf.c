@@ -55,10 +55,10 @@ static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
 	if (outcome == FAST_TAKEN &&
 	    data + ETH_HLEN + packet.length > (const uint8_t *)end)
 		outcome = FAST_MALFORMED;
-	if (outcome != FAST_TAKEN) {
-		count(side, outcome, 0);
-		return XDP_PASS;
-	}
+	if (outcome != FAST_TAKEN)
+		return is_dropped(leave(frame, &packet, side, outcome))
+		    ? XDP_DROP
+		    : XDP_PASS;
 	l4 = data + ETH_HLEN + IP4_HEADER_MIN;
 	rewrite_head(&packet, data, side, 1);
 	if (!rewrite_transport(&packet, l4, end))

@@ -67,6 +67,7 @@ int fast_make_namespace(void **state)
 
 /* --------------------------------------------------------------- a bed */
 
+/* (Programs that the verifier refuses are EACCES.) */
 static void need(int code, const struct error *error)
 {
 	if (code != -EPERM && code != -ENOSYS) {
@@ -215,21 +216,32 @@ void fast_leaves(struct bed *bed, enum spinat_side wire, struct pkt *pkt)
 	assert_memory_equal(result, frame, length);
 }
 
+static enum answer answer_of(enum fast_hook hook, uint32_t code)
+{
+	const bool xdp = hook == FAST_XDP;
+
+	if (code == (xdp ? (uint32_t)XDP_PASS : UINT32_MAX))
+		return LEFT;
+	if (code == (xdp ? (uint32_t)XDP_DROP : (uint32_t)TC_ACT_SHOT))
+		return DROPPED;
+	assert_int_equal(
+	    code, xdp ? (uint32_t)XDP_REDIRECT : (uint32_t)TC_ACT_REDIRECT);
+	return TAKEN;
+}
+
 static enum answer run_large(
     struct bed *bed, enum spinat_side side, struct pkt *pkt, uint32_t segment)
 {
-	const bool xdp = bed->hook == FAST_XDP;
 	uint8_t frame[FRAME_ROOM], result[FRAME_ROOM];
 	const size_t length = make_frame(bed, pkt, side, frame);
-	const uint32_t code = run(bed, program_of(bed->hook, side), xdp, side,
-	    frame, length, result, segment);
+	const enum answer answer = answer_of(bed->hook,
+	    run(bed, program_of(bed->hook, side), bed->hook == FAST_XDP, side,
+		frame, length, result, segment));
 
-	if (code == (xdp ? (uint32_t)XDP_PASS : UINT32_MAX)) {
+	if (answer != TAKEN) {
 		assert_memory_equal(result, frame, length);
-		return LEFT;
+		return answer;
 	}
-	assert_int_equal(
-	    code, xdp ? (uint32_t)XDP_REDIRECT : (uint32_t)TC_ACT_REDIRECT);
 	assert_next_hop(result, side);
 	memcpy(pkt->data, result + ETH_HLEN, pkt->length);
 	return TAKEN;

@@ -49,8 +49,9 @@ void fast_stop(struct bed *bed);
 
 /** What the program for what arrives from a side makes of a packet. */
 enum answer {
-	LEFT,  /* to the kernel; nothing of it was changed */
-	TAKEN, /* it is translated, one hop older, and would leave */
+	LEFT,    /* to the kernel; nothing of it was changed */
+	TAKEN,   /* it is translated, one hop older, and would leave */
+	DROPPED, /* nothing of it was changed */
 };
 enum answer fast_run(struct bed *bed, enum spinat_side side, struct pkt *pkt);
 /** ... and it is not seen leaving. */

@@ -24,7 +24,8 @@ static void test_right_values(void **state)
 	    "mode ipsec-only\nunregistered_only yes\ndeny_incoming\n"
 	    "same_ports yes\nsame_ports no\nlog yes\nlog_denied yes\n"
 	    "verbose yes\ndynamic yes\nfiltering endpoint-independent\n"
-	    "backend tun\nqueue 0\nport_range 2000-2999\nmax_flows 7\n"
+	    "backend tun\nmiss_budget 0\nmiss_budget_source 77\n"
+	    "queue 0\nport_range 2000-2999\nmax_flows 7\n"
 	    "max_ike 8\nmax_half_open 5\nmax_associations 9\nmax_fragments 10\n"
 	    "control_socket /tmp/with space\npid_file /tmp/pid\n"
 	    "journal off\njournal /tmp/a journal\n"
@@ -46,6 +47,8 @@ static void test_right_values(void **state)
 	assert_true(conf.log && conf.log_denied && conf.verbose);
 	assert_true(conf.dynamic);
 	assert_string_equal(conf.backend, "tun");
+	assert_int_equal(conf.miss_budget, 0);
+	assert_int_equal(conf.miss_budget_source, 77);
 	assert_int_equal(conf.queue, 0);
 	assert_int_equal(conf.engine.port_low, 2000);
 	assert_int_equal(conf.engine.port_high, 2999);

@@ -178,7 +178,10 @@ class Topology:
             space.run("ethtool", "-K", interface, *settings)
 
     def make_xdp_possible(self, enabled: bool) -> None:
-        """A program at XDP sends frames to a veth only if the other end takes them: with GRO, it does."""
-        state = "on" if enabled else "off"
-        self.wires.run("ethtool", "-K", "lan-gw", "gro", state)
-        self.router.run("ethtool", "-K", "pub", "gro", state)
+        """A program at XDP sends frames to a veth only if the other end takes them: with GRO, it does.
+
+        It sees a VLAN's tag only if the other end puts it into the frame, as on a wire, and not beside it.
+        """
+        for space, interface in ((self.wires, "lan-gw"), (self.router, "pub")):
+            settings = ("gro", "on", "txvlan", "off") if enabled else ("gro", "off", "txvlan", "on")
+            space.run("ethtool", "-K", interface, *settings)

@@ -94,12 +94,23 @@ static ALWAYS_INLINE void make_linear(struct __sk_buff *skb)
 		    skb, skb->len < HEADERS_TCP ? skb->len : HEADERS_TCP);
 }
 
+/* In a VLAN, so another network: the tag is beside the frame here, which looks
+ * like one without. */
+static ALWAYS_INLINE bool is_tagged(const struct __sk_buff *skb)
+{
+	return skb->vlan_present != 0;
+}
+
 static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
 {
 	struct packet packet;
 	unsigned outcome;
 	uint8_t *data;
 
+	if (is_tagged(skb)) {
+		count(side, FAST_NOT_IPV4, 0);
+		return GO_ON;
+	}
 	make_linear(skb);
 	data = (uint8_t *)(long)skb->data;
 	outcome = look(skb, &packet, data, (const void *)(long)skb->data_end,
@@ -134,7 +145,7 @@ static ALWAYS_INLINE int note(struct __sk_buff *skb, enum spinat_side wire)
 	struct packet packet;
 	struct found found;
 
-	if (was_taken())
+	if (was_taken() || is_tagged(skb))
 		return GO_ON;
 	make_linear(skb);
 	if (parse(&packet, (uint8_t *)(long)skb->data,

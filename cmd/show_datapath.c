@@ -84,6 +84,8 @@ static void print_fast(const json_t *fast)
 		printf("  %-18s %8" JSON_INTEGER_FORMAT " instructions\n",
 		    json_object_iter_key(i),
 		    json_integer_value(json_object_iter_value(i)));
+	if (show_text(fast, "why")[0] != '\0')
+		printf("  against XDP: %s\n", show_text(fast, "why"));
 	print_side(fast, "from the inside", "inside");
 	print_side(fast, "from the outside", "outside");
 }
@@ -99,11 +101,13 @@ static int print_datapath(void *view)
 		(void)json_dumpf(
 		    fast, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 		puts("");
-	} else if (json_is_object(fast)) {
+	} else if (json_is_string(json_object_get(fast, "hook"))) {
 		print_fast(fast);
 	} else {
 		printf("no fast path: all packets come by %s\n",
 		    show_text(datapath->value, "backend"));
+		if (json_is_object(fast))
+			printf("  why: %s\n", show_text(fast, "why"));
 	}
 	return 0;
 }

@@ -139,6 +139,24 @@ static void print_ipsec(const struct conf *conf, FILE *out)
 		    conf->journal);
 }
 
+static void print_packets(const struct conf *conf, FILE *out)
+{
+	const char *hook = strcmp(conf->fast_path, "tc") == 0 ? ", at tc"
+	    : strcmp(conf->fast_path, "xdp") == 0             ? ", at XDP"
+							      : "";
+
+	if (strcmp(conf->backend, "tun") == 0) {
+		fprintf(out, "packets    by tun\n");
+		return;
+	}
+	fprintf(out, "packets    by nfqueue, from queue %u", conf->queue);
+	if (strcmp(conf->backend, "nfqueue") != 0)
+		fprintf(out, "; known flows in the kernel%s%s", hook,
+		    strcmp(conf->backend, "auto") == 0 ? ", if it lets us"
+						       : "");
+	fprintf(out, "\n");
+}
+
 void conf_print_summary(const struct conf *conf, FILE *out)
 {
 	print_inside(conf, out);
@@ -150,11 +168,5 @@ void conf_print_summary(const struct conf *conf, FILE *out)
 		    redirect_format(&conf->redirects[i]).text);
 	fprintf(out, "room       %u flows, %u fragmented datagrams\n",
 	    conf->engine.max_flows, conf->engine.max_fragments);
-	fprintf(out, "packets    by %s", conf->backend);
-	if (strcmp(conf->backend, "tun") != 0)
-		fprintf(out, ", from queue %u", conf->queue);
-	if (strcmp(conf->backend, "bpf") == 0)
-		fprintf(out, "; known flows in the kernel, at %s",
-		    strcmp(conf->fast_path, "xdp") == 0 ? "XDP" : "tc");
-	fprintf(out, "\n");
+	print_packets(conf, out);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/budget.h"
+#include "daemon/choose.h"
 #include "daemon/clock.h"
 #include "daemon/grace.h"
 #include "daemon/log.h"
@@ -34,6 +35,7 @@ struct fastpath {
 	struct sides sums;
 	const char *hook;          /* NULL: nothing is attached */
 	char devices[2][IFNAMSIZ]; /* by side */
+	char why[CHOOSE_WHY];      /* what speaks against XDP; empty: nothing */
 	struct fast_program programs[FAST_PROGRAMS];
 };
 
@@ -207,10 +209,66 @@ static int find_devices(
 	return 0;
 }
 
+static enum choose_wish wish_of(const struct conf *conf)
+{
+	return strcmp(conf->fast_path, "auto") == 0 ? CHOOSE_AUTO
+	    : strcmp(conf->fast_path, "xdp") == 0   ? CHOOSE_XDP
+						    : CHOOSE_TC;
+}
+
+/* At which hook they are to be, or to stay. */
+static int choose(struct choice *choice, const struct conf *conf,
+    bool is_attached, struct error *error)
+{
+	struct choose_facts facts = {.wish = wish_of(conf),
+	    .page = (uint32_t)sysconf(_SC_PAGESIZE),
+	    .is_attached = is_attached};
+	int code = device_read(
+	    &facts.devices[SPINAT_INSIDE], conf->inside_interface, error);
+
+	if (code == 0)
+		code = device_read(
+		    &facts.devices[SPINAT_OUTSIDE], conf->interface, error);
+	if (code != 0)
+		return code;
+	*choice = choose_hook(&facts);
+	return choice->is_possible
+	    ? 0
+	    : error_set(error, -EOPNOTSUPP, "fast_path xdp: %s", choice->why);
+}
+
+/* What a device sends at XDP is known only now. */
+static int attach(struct fastpath *fastpath, const struct conf *conf,
+    struct choice *choice, struct error *error)
+{
+	int code = fast_attach(fastpath->fast, error);
+
+	if (code != 0 || choice->hook == FAST_TC)
+		return code;
+	code = choose(choice, conf, true, error);
+	if (code != 0 || choice->hook == FAST_XDP)
+		return code;
+	fast_use_tc(fastpath->fast);
+	return fast_attach(fastpath->fast, error);
+}
+
+static void tell_choice(struct fastpath *fastpath, const struct conf *conf,
+    const struct choice *choice)
+{
+	fastpath->hook = choice->hook == FAST_XDP ? "XDP" : "tc";
+	memcpy(fastpath->why, choice->why, sizeof(fastpath->why));
+	if (choice->why[0] == '\0')
+		return;
+	if (wish_of(conf) == CHOOSE_XDP)
+		log_warning("fast_path xdp: %s", choice->why);
+	else
+		log_notice("the fast path is at tc: %s", choice->why);
+}
+
 int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
     struct spinat *engine, struct event_base *base, struct error *error)
 {
-	const bool xdp = strcmp(conf->fast_path, "xdp") == 0;
+	struct choice choice;
 	unsigned devices[2];
 	/* Whatever follows, what ends must be given back. */
 	int code = grace_open(&fastpath->grace, base, engine, error);
@@ -218,8 +276,10 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 	if (code == 0)
 		code = find_devices(conf, devices, error);
 	if (code == 0)
-		code = fast_load(fastpath->fast, engine,
-		    xdp ? FAST_XDP : FAST_TC, devices, CLOCK_BEGIN, error);
+		code = choose(&choice, conf, false, error);
+	if (code == 0)
+		code = fast_load(fastpath->fast, engine, choice.hook, devices,
+		    CLOCK_BEGIN, error);
 	if (code == 0)
 		code = watch_rules(fastpath, base, error);
 	if (code == 0)
@@ -227,13 +287,13 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 	if (code == 0)
 		code = start_beat(fastpath, base, error);
 	if (code == 0)
-		code = fast_attach(fastpath->fast, error);
+		code = attach(fastpath, conf, &choice, error);
 	if (code != 0) {
 		/* Those of a daemon before would go on. */
 		fast_detach(fastpath->fast);
 		return code;
 	}
-	fastpath->hook = xdp ? "XDP" : "tc";
+	tell_choice(fastpath, conf, &choice);
 	/* Who may not load programs is not told their size either. */
 	fast_get_programs(fastpath->fast, fastpath->programs);
 	memcpy(
@@ -351,8 +411,9 @@ json_t *fastpath_report(const struct fastpath *fastpath)
 {
 	if (fastpath_hook(fastpath) == NULL)
 		return json_null();
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:o, s:o, s:o}",
-	    "hook", fastpath->hook, "inside_interface",
+	return json_pack(
+	    "{s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:o, s:o, s:o}", "hook",
+	    fastpath->hook, "why", fastpath->why, "inside_interface",
 	    fastpath->devices[SPINAT_INSIDE], "interface",
 	    fastpath->devices[SPINAT_OUTSIDE], "map_bytes",
 	    (json_int_t)fast_map_bytes(fastpath->fast), "at_start",

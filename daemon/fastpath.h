@@ -39,8 +39,8 @@ void fastpath_detach(const struct conf *conf);
 
 /** "XDP", "tc", or NULL: no program sees packets. */
 const char *fastpath_hook(const struct fastpath *fastpath);
-/** {"hook": "tc", "inside": {"taken": {"packets": 1, "bytes": 60},
- * "no-flow": ...}, "outside": {...}}; null: there is none. */
+/** {"hook": "tc", "why": "eth0 ...", "inside": {"taken": {"packets": 1,
+ * "bytes": 60}, "no-flow": ...}, "outside": {...}}; null: there is none. */
 json_t *fastpath_report(const struct fastpath *fastpath);
 
 #endif

@@ -55,6 +55,7 @@ struct daemon {
 	struct memory memory;
 	bool may_be_fast, must_be_fast;
 	struct fastpath *fastpath;    /* NULL: none */
+	struct error no_fast_path;    /* why not, with the back end auto */
 	struct spinat_memory regions; /* the engine's, with a fast path */
 	struct spinat *engine;
 	struct journal *journal;
@@ -181,10 +182,11 @@ static int complete_configuration(struct daemon *daemon, struct error *error)
 
 /** The back end auto goes on without a fast path, and says why. */
 static int may_go_on(
-    const struct daemon *daemon, int result, const struct error *error)
+    struct daemon *daemon, int result, const struct error *error)
 {
 	if (result == 0 || daemon->must_be_fast)
 		return result;
+	daemon->no_fast_path = *error;
 	log_notice("no fast path: %s; all packets come by netfilter queues",
 	    error->text);
 	return 0;
@@ -336,6 +338,14 @@ static json_t *about_journal(const struct daemon *daemon, spinat_time now)
 	    (json_int_t)stats.damaged);
 }
 
+/** Null: none was asked for. */
+static json_t *about_fast_path(const struct daemon *daemon)
+{
+	return daemon->no_fast_path.text[0] == '\0'
+	    ? fastpath_report(daemon->fastpath)
+	    : json_pack("{s:n, s:s}", "hook", "why", daemon->no_fast_path.text);
+}
+
 /** What "show stats" says of the daemon itself. */
 static void about(void *context, json_t *stats)
 {
@@ -356,8 +366,7 @@ static void about(void *context, json_t *stats)
 	    stats, "up_ms", json_integer(up / CLOCK_NSEC_PER_MSEC));
 	(void)json_object_set_new(
 	    stats, "backend", json_string(daemon->ops->name));
-	(void)json_object_set_new(
-	    stats, "fast_path", fastpath_report(daemon->fastpath));
+	(void)json_object_set_new(stats, "fast_path", about_fast_path(daemon));
 	(void)json_object_set_new(stats, "mode",
 	    json_string(
 		config->mode == SPINAT_MODE_FULL ? "full" : "ipsec-only"));

@@ -121,13 +121,24 @@ void links_close(struct fast *fast)
 	}
 }
 
-void fast_detach(struct fast *fast)
+static void detach(struct fast *fast)
 {
-	/* Programs first: without them nobody looks at the tables. */
 	for (unsigned i = FAST_LINKS; i-- > 0;)
 		pins_remove(&fast->pins, name_at(i, fast->hook));
 	links_close(fast);
+}
+
+void fast_detach(struct fast *fast)
+{
+	/* Programs first: without them nobody looks at the tables. */
+	detach(fast);
 	pins_clear(&fast->pins);
+}
+
+void fast_use_tc(struct fast *fast)
+{
+	detach(fast);
+	fast->hook = FAST_TC;
 }
 
 static void count_instructions(int fd, struct fast_program *program)

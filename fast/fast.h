@@ -63,6 +63,9 @@ int fast_load(struct fast *fast, const struct spinat *engine,
 int fast_attach(struct fast *fast, struct error *error);
 /** No packet is taken any more, and nothing is kept for who comes next. */
 void fast_detach(struct fast *fast);
+/** What is attached at XDP is detached, and the next fast_attach() is at tc:
+ * what was loaded for XDP is good for that too. */
+void fast_use_tc(struct fast *fast);
 /** Whether the programs and tables outlive this process. */
 bool fast_outlives(const struct fast *fast);
 /** A good end: from now on no packet of a flow that is open is left to a

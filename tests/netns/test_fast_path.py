@@ -142,8 +142,8 @@ def test_show_datapath(topology: Topology, fast: Spinatd, echo: Echo) -> None:
 def test_a_device_that_has_no_such_hook_is_named(topology: Topology, start: Start) -> None:
     """`auto` goes on without, and says why."""
     nat = start(backend="auto", inside_interface="lo", inside_network="192.168.1.0/24", fast_path="xdp")
-    assert "no fast path" in nat.said()
-    assert nat.show_json("stats")["fast_path"] is None
+    assert "no fast path: fast_path xdp: lo has no XDP of its own" in nat.said()
+    assert nat.show_json("stats")["fast_path"]["hook"] is None
 
 
 def test_records_are_used_again(topology: Topology, start: Start) -> None:

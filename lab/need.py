@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from lab.netns import Namespace
 from lab.spinatd import build_dir
 
 PROGRAMS = {
@@ -50,6 +51,15 @@ def for_guest() -> list[str]:
     if not any(Path("/usr/lib/uml/modules").glob("*/kernel/net/ipv4/esp4.ko")):
         lacking.append("the ESP module of user-mode-linux")
     return lacking
+
+
+def for_vlans(space: Namespace) -> list[str]:
+    """What is lacking for VLAN devices: tried in a namespace."""
+    done = space.run("ip", "link", "add", "link", "lo", "name", "tried.1", "type", "vlan", "id", "1", check=False)
+    if done.returncode != 0:
+        return [f"VLAN devices (CONFIG_VLAN_8021Q): {done.stderr.strip()}"]
+    space.ip("link del tried.1")
+    return []
 
 
 def for_spinatd() -> list[str]:

@@ -57,8 +57,10 @@ int fastpath_open(struct fastpath **result, struct conf *conf,
 	fastpath->rules = -1;
 	fastpath->conf = conf;
 	fastpath->linger = conf->fast_path_linger;
-	code = fast_open(&fastpath->fast, &conf->engine, stays ? &place : NULL,
-	    memory, &fastpath->found, error);
+	code = fast_probe(error);
+	if (code == 0)
+		code = fast_open(&fastpath->fast, &conf->engine,
+		    stays ? &place : NULL, memory, &fastpath->found, error);
 	if (code != 0) {
 		fastpath_close(fastpath);
 		return code;

@@ -15,10 +15,6 @@
 
 #include <bpf/bpf.h>
 
-/* Linux 6.6, which libbpf 1.1 does not know by name. */
-#define TCX_INGRESS ((enum bpf_attach_type)46)
-#define TCX_EGRESS  ((enum bpf_attach_type)47)
-
 static const struct {
 	const char *tc, *xdp; /* programs */
 	enum spinat_side side;
@@ -64,8 +60,8 @@ static int attach_one(struct fast *fast, unsigned i)
 	const bool xdp = fast->hook == FAST_XDP && !places[i].leaving;
 	const int program = fast_program(fast, name_at(i, fast->hook));
 	const enum bpf_attach_type type = xdp ? BPF_XDP
-	    : places[i].leaving               ? TCX_EGRESS
-					      : TCX_INGRESS;
+	    : places[i].leaving               ? FAST_TCX_EGRESS
+					      : FAST_TCX_INGRESS;
 	const struct bpf_link_create_opts options = {
 	    .sz = sizeof(options), .flags = xdp ? XDP_FLAGS_DRV_MODE : 0};
 

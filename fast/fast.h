@@ -3,6 +3,7 @@
  * The fast path: programs in the kernel that translate packets of known flows
  * with the engine's own tables (docs/fast-path.md).
  *
+ *     fast_probe()                is it possible here?
  *     fast_open()                 memory that both can see
  *     spinat_create_shared()      an engine in it
  *     fast_load()                 programs that know where everything lies
@@ -23,6 +24,10 @@ enum fast_hook {
 	FAST_TC,
 	FAST_XDP,
 };
+
+/** Whether this kernel lets us have a fast path at all, and if not, what it
+ * lacks. */
+int fast_probe(struct error *error);
 
 /** What there was before. */
 struct fast_found {

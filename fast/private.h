@@ -35,6 +35,10 @@ struct fast_header {
 
 #define FAST_MAGIC UINT64_C(0x317461666e697073) /* "spinfat1" */
 
+/* Linux 6.6, which libbpf 1.1 does not know by name. */
+#define FAST_TCX_INGRESS ((enum bpf_attach_type)46)
+#define FAST_TCX_EGRESS  ((enum bpf_attach_type)47)
+
 /** Programs at work: two that note, two that take. */
 #define FAST_LINKS 4u
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 import re
+import struct
+import subprocess
+from typing import Callable
 
 import pytest
 from conftest import Start
 
+from lab.spinatd import Spinatd, build_dir
 from lab.topology import Topology
 
 BACKENDS = ["bpf"]
 UNFINISHED = "is no hardware, and its senders may leave checksums unfinished"
 DROPS = "drops what XDP gives it to send"
+
+# System calls that a kernel may lack, on x86_64, and commands of bpf().
+MEMBARRIER, BPF, BPF_MAP_CREATE, BPF_PROG_QUERY = 324, 321, 0, 16
+EINVAL, ENOSYS = 22, 38
 
 
 def test_auto_takes_tc_on_a_veth(topology: Topology, start: Start) -> None:
@@ -48,3 +58,47 @@ def test_auto_without_an_interface(topology: Topology, start: Start) -> None:
     assert f"no fast path: {why}" in nat.said()
     assert nat.show_json("stats")["fast_path"] == {"hook": None, "why": why}
     assert nat.show("datapath") == f"no fast path: all packets come by nfqueue\n  why: {why}\n"
+
+
+def without(call: int, command: int | None, error: int) -> Callable[[], None]:
+    """A filter of system calls (seccomp) that makes one of them, or one command of it, fail."""
+
+    def instruction(code: int, yes: int, no: int, value: int) -> bytes:
+        return struct.pack("HBBI", code, yes, no, value)
+
+    load, equal, answer = 0x20, 0x15, 0x06
+    lines = [instruction(load, 0, 0, 0), instruction(equal, 0, 1 if command is None else 3, call)]
+    if command is not None:
+        lines += [instruction(load, 0, 0, 16), instruction(equal, 0, 1, command)]
+    lines += [instruction(answer, 0, 0, 0x00050000 | error), instruction(answer, 0, 0, 0x7FFF0000)]
+    program = ctypes.create_string_buffer(b"".join(lines))
+    head = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(lines), ctypes.addressof(program)))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def install() -> None:
+        _kept = program  # as long as the kernel may read it
+        if libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(head)), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "seccomp")
+
+    return install
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="system calls have other numbers here")
+@pytest.mark.parametrize(
+    "call, command, error, why",
+    [
+        (BPF, None, ENOSYS, "this kernel is built without BPF"),
+        (BPF, BPF_MAP_CREATE, EINVAL, r"no BPF map that can be mapped, .*Invalid argument"),
+        (BPF, BPF_PROG_QUERY, EINVAL, r"no BPF links at tc, as Linux 6\.6 .*this is \d"),
+        (MEMBARRIER, None, ENOSYS, r"no membarrier\(MEMBARRIER_CMD_GLOBAL\)"),
+    ],
+    ids=["bpf", "mapped", "links", "membarrier"],
+)
+def test_what_a_kernel_lacks_is_named(
+    topology: Topology, start: Start, call: int, command: int | None, error: int, why: str
+) -> None:
+    nat = Spinatd(topology, {"backend": "bpf"})
+    nat.config.write_text("\n".join(nat.lines()) + "\n")
+    argv = topology.gw.argv(str(build_dir() / "spinatd"), "-f", str(nat.config))
+    done = subprocess.run(argv, preexec_fn=without(call, command, error), text=True, capture_output=True, timeout=60)
+    assert done.returncode == 1 and re.search(why, done.stderr), done

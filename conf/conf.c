@@ -24,7 +24,7 @@ void conf_init(struct conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
 	spinat_config_init(&conf->engine);
-	memcpy(conf->backend, "nfqueue", sizeof("nfqueue"));
+	memcpy(conf->backend, "auto", sizeof("auto"));
 	memcpy(conf->fast_path, "auto", sizeof("auto"));
 	conf->fast_path_linger = 60 * SPINAT_SECOND;
 	memcpy(conf->firewall, "auto", sizeof("auto"));

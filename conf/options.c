@@ -139,8 +139,8 @@ const struct option_row conf_options[] = {
 	.initial = "10",
 	.help = "a fragmented datagram whose first fragment does not come"},
     /* the daemon */
-    {"backend", 0, .argument = "auto|bpf|nfqueue|tun", .example = "nfqueue",
-	.initial = "nfqueue", .set = setter_backend,
+    {"backend", 0, .argument = "auto|bpf|nfqueue|tun", .example = "auto",
+	.initial = "auto", .set = setter_backend,
 	.choices = {"auto", "bpf", "nfqueue", "tun"},
 	.help = "how packets come to the daemon"},
     {"fast_path", 0, .argument = "auto|tc|xdp", .example = "auto",

@@ -24,8 +24,9 @@ MEMBARRIER, BPF, BPF_MAP_CREATE, BPF_PROG_QUERY = 324, 321, 0, 16
 EINVAL, ENOSYS = 22, 38
 
 
-def test_auto_takes_tc_on_a_veth(topology: Topology, start: Start) -> None:
-    nat = start(backend="auto")
+@pytest.mark.parametrize("said", ["auto", []], ids=["said", "unsaid"])
+def test_auto_takes_tc_on_a_veth(topology: Topology, start: Start, said: str | list[str]) -> None:
+    nat = start(backend=said)
     why = nat.show_json("stats")["fast_path"]["why"]
     assert re.fullmatch(rf"in \(veth\) {UNFINISHED}.*; out \(veth\) {UNFINISHED}[^;]*", why), why
     assert f"the fast path is at tc: {why}" in nat.said()

@@ -90,6 +90,15 @@ static void print_fast(const json_t *fast)
 	print_side(fast, "from the outside", "outside");
 }
 
+static void print_conflicts(const json_t *conflicts)
+{
+	for (size_t i = 0; i < json_array_size(conflicts); i++)
+		printf("%s  %s\n",
+		    i == 0 ? "\nrules that never see packets of spinatd's\n"
+			   : "",
+		    json_string_value(json_array_get(conflicts, i)));
+}
+
 static int print_datapath(void *view)
 {
 	const struct datapath *datapath = view;
@@ -109,6 +118,8 @@ static int print_datapath(void *view)
 		if (json_is_object(fast))
 			printf("  why: %s\n", show_text(fast, "why"));
 	}
+	if (!datapath->json)
+		print_conflicts(json_object_get(datapath->value, "conflicts"));
 	return 0;
 }
 

@@ -66,7 +66,8 @@ struct daemon {
 	struct follow *follow;
 	struct answer_source source;
 	struct control *control;
-	bool feeding; /* our firewall rules stand */
+	bool feeding;      /* our firewall rules stand */
+	json_t *conflicts; /* rules beside ours, which never see all */
 	spinat_time started;
 };
 
@@ -367,6 +368,8 @@ static void about(void *context, json_t *stats)
 	(void)json_object_set_new(
 	    stats, "backend", json_string(daemon->ops->name));
 	(void)json_object_set_new(stats, "fast_path", about_fast_path(daemon));
+	(void)json_object_set_new(stats, "conflicts",
+	    daemon->conflicts ? json_incref(daemon->conflicts) : json_array());
 	(void)json_object_set_new(stats, "mode",
 	    json_string(
 		config->mode == SPINAT_MODE_FULL ? "full" : "ipsec-only"));
@@ -393,11 +396,27 @@ static int open_control(struct daemon *daemon, struct error *error)
 			  : control_listen(daemon->control, path, error);
 }
 
+static void on_conflict(void *context, const char *rule)
+{
+	struct daemon *daemon = context;
+
+	log_warning("a rule sends elsewhere what comes to ports that spinatd "
+		    "maps: \"%s\"; it never sees packets of spinatd's flows "
+		    "and redirects: take a port that is not mapped, or "
+		    "redirect_port instead",
+	    rule);
+	if (daemon->conflicts == NULL)
+		daemon->conflicts = json_array();
+	(void)json_array_append_new(daemon->conflicts, json_string(rule));
+}
+
 static int install_firewall(struct daemon *daemon, struct error *error)
 {
 	int result = firewall_install(&daemon->conf, error);
 
 	daemon->feeding = result == 0;
+	if (result == 0)
+		firewall_find_dnat(&daemon->conf, on_conflict, daemon);
 	return result;
 }
 
@@ -559,6 +578,7 @@ static enum exit_code stop(struct daemon *daemon, enum exit_code code)
 	memory_unmap(&daemon->memory);
 	pidfile_release(&daemon->pidfile);
 	conf_free(&daemon->conf);
+	json_decref(daemon->conflicts);
 	log_close();
 	return code;
 }

@@ -22,6 +22,7 @@
 
 #include "firewall/command.h"
 #include "firewall/conntrack.h"
+#include "firewall/dnat.h"
 #include "firewall/masquerade.h"
 #include "firewall/nft.h"
 #include "firewall/hostports.h"
@@ -58,16 +59,15 @@ static int choose_carrier(
 	return 0;
 }
 
-static char *iptables_saved(struct error *error)
+static char *iptables_saved(const char *program, struct error *error)
 {
-	static const char *const argv[] = {"iptables-save", NULL};
+	const char *const argv[] = {program, NULL};
 	char *output = NULL, *errors = NULL;
 
 	int code = command_run(argv, NULL, &output, &errors);
 	if (code != 0) {
-		error_set(error, code < 0 ? code : -EIO,
-		    "iptables-save fails: %s",
-		    code < 0 ? strerror(-code) : errors);
+		error_set(error, code < 0 ? code : -EIO, "%s fails: %s",
+		    program, code < 0 ? strerror(-code) : errors);
 		free(output);
 		output = NULL;
 	}
@@ -132,7 +132,7 @@ static int iptables_apply(const struct ruleset *set, struct error *error)
 	struct text text;
 	if (!command_exists("iptables-save"))
 		return 0;
-	char *saved = iptables_saved(error);
+	char *saved = iptables_saved("iptables-save", error);
 	if (saved == NULL)
 		return -EIO;
 	if (!text_open(&text, error)) {
@@ -162,6 +162,47 @@ static int nft_install(
 
 /* -------------------------------------------------- what stands in the way */
 
+/** The administrator's rules, as text; NULL: there are none of that kind. */
+struct theirs {
+	char *iptables, *legacy, *nft;
+};
+
+/** iptables-legacy-save loads the tables that it is asked about: not for that.
+ */
+static bool has_legacy_nat(void)
+{
+	FILE *file = fopen("/proc/net/ip_tables_names", "re");
+	char line[64];
+	bool has = false;
+
+	if (file == NULL)
+		return false;
+	while (!has && fgets(line, sizeof(line), file) != NULL)
+		has = strcmp(line, "nat\n") == 0;
+	fclose(file);
+	return has;
+}
+
+static void read_theirs(struct theirs *theirs)
+{
+	*theirs = (struct theirs){.nft = nft_list()};
+	if (command_exists("iptables-save"))
+		theirs->iptables = iptables_saved("iptables-save", NULL);
+	/* It may be that kind itself. */
+	if (theirs->iptables != NULL &&
+	    (theirs->iptables[0] == '\0' ||
+		strstr(theirs->iptables, "(nf_tables)") != NULL) &&
+	    command_exists("iptables-legacy-save") && has_legacy_nat())
+		theirs->legacy = iptables_saved("iptables-legacy-save", NULL);
+}
+
+static void free_theirs(struct theirs *theirs)
+{
+	free(theirs->iptables);
+	free(theirs->legacy);
+	free(theirs->nft);
+}
+
 static int check_masquerade(const struct conf *conf, struct error *error)
 {
 	struct spinat_prefix inside[SPINAT_MAX_INSIDE];
@@ -170,17 +211,15 @@ static int check_masquerade(const struct conf *conf, struct error *error)
 	    .inside_count = ruleset_inside(conf, inside, SPINAT_MAX_INSIDE)};
 	char rule[256];
 
-	char *saved =
-	    command_exists("iptables-save") ? iptables_saved(NULL) : NULL;
-	bool found = saved != NULL &&
-	    masquerade_in_iptables(saved, &query, rule, sizeof(rule));
-	free(saved);
-	if (!found) {
-		char *listed = nft_list();
-		found = listed != NULL &&
-		    masquerade_in_nft(listed, &query, rule, sizeof(rule));
-		free(listed);
-	}
+	struct theirs theirs;
+	bool found;
+
+	read_theirs(&theirs);
+	found = masquerade_in_iptables(
+		    theirs.iptables, &query, rule, sizeof(rule)) ||
+	    masquerade_in_iptables(theirs.legacy, &query, rule, sizeof(rule)) ||
+	    masquerade_in_nft(theirs.nft, &query, rule, sizeof(rule));
+	free_theirs(&theirs);
 	if (!found)
 		return 0;
 	return error_set(error, -EEXIST,
@@ -188,6 +227,28 @@ static int check_masquerade(const struct conf *conf, struct error *error)
 	    "inside network on %s already: \"%s\"; delete it, or set `mode "
 	    "ipsec-only`",
 	    conf->interface, rule);
+}
+
+void firewall_find_dnat(
+    const struct conf *conf, firewall_say *say, void *context)
+{
+	struct dnat_range *ranges = calloc(DNAT_RANGES(conf), sizeof(*ranges));
+	struct dnat_query query = {.interface = conf->interface,
+	    .publics = conf->engine.public_addresses,
+	    .public_count = conf->engine.public_count,
+	    .ranges = ranges};
+	struct theirs theirs;
+
+	if (ranges == NULL)
+		return;
+	read_theirs(&theirs);
+	query.range_count = dnat_ranges(conf, ranges);
+	query.is_iptables_told = theirs.iptables != NULL;
+	dnat_in_iptables(theirs.iptables, &query, say, context);
+	dnat_in_iptables(theirs.legacy, &query, say, context);
+	dnat_in_nft(theirs.nft, &query, say, context);
+	free_theirs(&theirs);
+	free(ranges);
 }
 
 static int check_conf(const struct conf *conf, struct error *error)

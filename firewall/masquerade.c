@@ -8,20 +8,19 @@
 #include "firewall/masquerade.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME = 64, LINE = 1024, WORDS = 96, MAX_DEPTH = 16 };
+#include "firewall/words.h"
 
 enum verb { VERB_NONE, VERB_NAT, VERB_STOP, VERB_RETURN, VERB_JUMP, VERB_GOTO };
 
 struct fact {
-	char chain[NAME], target[NAME];
+	char chain[WORDS_NAME], target[WORDS_NAME];
 	bool applies;     /* source and interface allow for ours */
 	bool conditional; /* and something else must hold */
 	enum verb verb;
-	char text[LINE];
+	char text[WORDS_LINE];
 };
 
 struct facts {
@@ -42,8 +41,8 @@ static struct fact *add_fact(
 	}
 	struct fact *fact = &facts->all[facts->count++];
 	*fact = (struct fact){.applies = true};
-	snprintf(fact->chain, NAME, "%s", chain);
-	snprintf(fact->text, LINE, "%s", text);
+	snprintf(fact->chain, WORDS_NAME, "%s", chain);
+	snprintf(fact->text, WORDS_LINE, "%s", text);
 	return fact;
 }
 
@@ -52,7 +51,7 @@ enum walked { WALKED_ON, WALKED_STOP, WALKED_FOUND };
 static enum walked walk(const struct facts *facts, const char *chain,
     bool conditional, unsigned depth, const struct fact **found)
 {
-	if (depth == MAX_DEPTH)
+	if (depth == WORDS_DEPTH)
 		return WALKED_ON;
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct fact *fact = &facts->all[i];
@@ -93,76 +92,16 @@ static enum walked walk(const struct facts *facts, const char *chain,
 	return WALKED_ON;
 }
 
-/* ------------------------------------------------------------- words */
-
-/** Splits a line at blanks, in place; quotes hold words together. */
-static size_t split(char *line, char *words[WORDS])
-{
-	size_t count = 0;
-	while (count < WORDS) {
-		while (isspace((unsigned char)*line))
-			line++;
-		if (*line == 0)
-			break;
-		if (*line == '"') {
-			words[count++] = ++line;
-			line += strcspn(line, "\"");
-		} else {
-			words[count++] = line;
-			line += strcspn(line, " \t");
-		}
-		if (*line == 0)
-			break;
-		*line++ = 0;
-	}
-	return count;
-}
-
-static bool parse_net(const char *text, struct spinat_prefix *net)
-{
-	char address[INET_ADDRSTRLEN];
-	struct in_addr in;
-	size_t size = strcspn(text, "/,");
-	if (size >= sizeof(address))
-		return false;
-	memcpy(address, text, size);
-	address[size] = 0;
-	if (inet_pton(AF_INET, address, &in) != 1)
-		return false;
-	unsigned long length = 32;
-	if (text[size] == '/')
-		length = strtoul(text + size + 1, NULL, 10);
-	*net = (struct spinat_prefix){{in.s_addr}, (uint8_t)length};
-	return length <= 32;
-}
-
-/** Whether one net is part of the other. */
-static bool overlaps(struct spinat_prefix a, struct spinat_prefix b)
-{
-	uint8_t length = a.length < b.length ? a.length : b.length;
-	uint32_t difference = ntohl(a.address.raw) ^ ntohl(b.address.raw);
-	return length == 0 || difference >> (32 - length) == 0;
-}
-
 static bool source_matches(const struct masquerade_query *query,
     struct spinat_prefix net, bool negated)
 {
 	for (unsigned i = 0; i < query->inside_count; i++) {
-		bool inside = overlaps(net, query->inside[i]) &&
+		bool inside = words_overlap(net, query->inside[i]) &&
 		    !(negated && net.length > query->inside[i].length);
 		if (inside != negated)
 			return true;
 	}
 	return query->inside_count == 0;
-}
-
-static bool interface_matches(
-    const char *pattern, const char *name, char wildcard)
-{
-	size_t length = strlen(pattern);
-	if (length > 0 && pattern[length - 1] == wildcard)
-		return strncmp(pattern, name, length - 1) == 0;
-	return strcmp(pattern, name) == 0;
 }
 
 /* ---------------------------------------------------------- iptables */
@@ -178,7 +117,7 @@ static void iptables_target(struct fact *fact, const char *target, bool go)
 		fact->verb = VERB_RETURN;
 	else
 		fact->verb = go ? VERB_GOTO : VERB_JUMP;
-	snprintf(fact->target, NAME, "%s", target);
+	snprintf(fact->target, WORDS_NAME, "%s", target);
 }
 
 static void iptables_rule(struct fact *fact,
@@ -199,10 +138,10 @@ static void iptables_rule(struct fact *fact,
 		}
 		i++;
 		if (strcmp(word, "-o") == 0) {
-			if (interface_matches(value, query->interface, '+') ==
+			if (words_match(value, query->interface, '+') ==
 			    negated)
 				fact->applies = false;
-		} else if (strcmp(word, "-s") == 0 && parse_net(value, &net)) {
+		} else if (strcmp(word, "-s") == 0 && words_net(value, &net)) {
 			if (!source_matches(query, net, negated))
 				fact->applies = false;
 		} else if (strcmp(word, "--pol") == 0) {
@@ -226,17 +165,15 @@ bool masquerade_in_iptables(const char *saved,
 	bool nat = false;
 
 	while (saved != NULL && *saved != 0) {
-		char line[LINE], *words[WORDS];
-		size_t length = strcspn(saved, "\n");
-		snprintf(line, LINE, "%.*s", (int)length, saved);
-		saved += length + (saved[length] == '\n');
+		char line[WORDS_LINE], *words[WORDS_MAX];
+		words_line(line, &saved);
 		if (line[0] == '*')
 			nat = strcmp(line, "*nat") == 0;
 		if (!nat || strncmp(line, "-A ", 3) != 0)
 			continue;
-		char text[LINE];
-		memcpy(text, line, LINE);
-		size_t count = split(line, words);
+		char text[WORDS_LINE];
+		memcpy(text, line, WORDS_LINE);
+		size_t count = words_split(line, words);
 		if (count < 2)
 			continue;
 		struct fact *fact = add_fact(&facts, words[1], text);
@@ -271,9 +208,8 @@ static bool nft_value(char *words[], size_t count, size_t *at, bool negated,
 		if (*word == 0)
 			continue;
 		if (!is_net)
-			any = any ||
-			    interface_matches(word, query->interface, '*');
-		else if (parse_net(word, &net))
+			any = any || words_match(word, query->interface, '*');
+		else if (words_net(word, &net))
 			any = any ||
 			    source_matches(query, net, negated) != negated;
 		else
@@ -300,7 +236,7 @@ static void nft_verb(struct fact *fact, const char *word, const char *value)
 		if (strcmp(word, verbs[i].word) == 0)
 			fact->verb = verbs[i].verb;
 	if (value != NULL)
-		snprintf(fact->target, NAME, "%s", value);
+		snprintf(fact->target, WORDS_NAME, "%s", value);
 }
 
 /** `table` tells chains of the same name in several tables apart. */
@@ -339,6 +275,11 @@ static void nft_rule(struct fact *fact, const struct masquerade_query *query,
 				while (at < count && strcmp(words[at], "}"))
 					at++;
 			at++;
+		} else if (strcmp(word, "meta") == 0 && at + 1 < count &&
+		    strcmp(words[at], "nfproto") == 0) {
+			fact->applies =
+			    fact->applies && strcmp(words[at + 1], "ipv4") == 0;
+			at += 2;
 		} else if (strcmp(word, "comment") == 0) {
 			at++;
 		} else if (strcmp(word, "counter") == 0) {
@@ -352,9 +293,9 @@ static void nft_rule(struct fact *fact, const struct masquerade_query *query,
 				fact->conditional = true;
 		}
 	}
-	char target[NAME];
-	snprintf(target, NAME, "%.20s/%.40s", table, fact->target);
-	snprintf(fact->target, NAME, "%s", target);
+	char target[WORDS_NAME];
+	snprintf(target, WORDS_NAME, "%.20s/%.40s", table, fact->target);
+	snprintf(fact->target, WORDS_NAME, "%s", target);
 }
 
 bool masquerade_in_nft(const char *listed, const struct masquerade_query *query,
@@ -362,22 +303,22 @@ bool masquerade_in_nft(const char *listed, const struct masquerade_query *query,
 {
 	struct facts facts = {0};
 	const struct fact *found = NULL;
-	char table[NAME] = "", chain[NAME] = "", bases[16][NAME];
+	char table[WORDS_NAME] = "", chain[WORDS_NAME] = "",
+	     bases[16][WORDS_NAME];
 	size_t base_count = 0;
 
 	while (listed != NULL && *listed != 0) {
-		char line[LINE], text[LINE], *words[WORDS];
-		size_t length = strcspn(listed, "\n");
-		snprintf(line, LINE, "%.*s", (int)length, listed);
-		listed += length + (listed[length] == '\n');
-		snprintf(text, LINE, "%s", line + strspn(line, " \t"));
-		size_t count = split(line, words);
+		char line[WORDS_LINE], text[WORDS_LINE], *words[WORDS_MAX];
+		words_line(line, &listed);
+		snprintf(text, WORDS_LINE, "%s", line + strspn(line, " \t"));
+		size_t count = words_split(line, words);
 		if (count >= 3 && strcmp(words[0], "table") == 0) {
-			snprintf(table, NAME, "%s", words[2]);
+			words_table(table, words);
 			continue;
 		}
 		if (count >= 2 && strcmp(words[0], "chain") == 0) {
-			snprintf(chain, NAME, "%.20s/%.40s", table, words[1]);
+			snprintf(
+			    chain, WORDS_NAME, "%.20s/%.40s", table, words[1]);
 			continue;
 		}
 		if (count == 0 || strcmp(words[0], "#") == 0 ||
@@ -393,7 +334,7 @@ bool masquerade_in_nft(const char *listed, const struct masquerade_query *query,
 			if (strcmp(words[1], "nat") == 0 &&
 			    strcmp(words[3], "postrouting") == 0 &&
 			    base_count < 16)
-				memcpy(bases[base_count++], chain, NAME);
+				memcpy(bases[base_count++], chain, WORDS_NAME);
 			continue;
 		}
 		struct fact *fact = add_fact(&facts, chain, text);

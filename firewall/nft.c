@@ -42,7 +42,8 @@ char *nft_list(void)
 	char *text = NULL;
 	/* Stateless: no counters in the way of whoever reads it. */
 	nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS);
-	if (nft_run_cmd_from_buffer(context, "list ruleset ip") == 0) {
+	if (nft_run_cmd_from_buffer(
+		context, "list ruleset ip\nlist ruleset inet\n") == 0) {
 		/* Asking for the buffer empties it: once. */
 		const char *output = nft_ctx_get_output_buffer(context);
 		if (output != NULL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 
 import pytest
@@ -205,3 +206,31 @@ def test_port_range_is_kept_from_the_gateway_s_own_sockets(topology: Topology, s
     assert last < low or first > high or f"{first}-{last}" in reserved
 
 
+
+
+def test_a_masquerade_of_both_families_is_refused(topology: Topology, start: Start) -> None:
+    """A table of nftables for IPv4 and IPv6 at once, as firewalld has it."""
+    script = (
+        "add table inet theirs; "
+        "add chain inet theirs post { type nat hook postrouting priority 100; }; "
+        f"add rule inet theirs post meta nfproto ipv4 oifname {OUTSIDE_IF} masquerade"
+    )
+    topology.gw.run("nft", script)
+    try:
+        with pytest.raises(SpinatdFailed, match="inet theirs/post"):
+            start()
+    finally:
+        topology.gw.run("nft", "delete", "table", "inet", "theirs")
+
+
+@pytest.mark.skipif(shutil.which("iptables-legacy") is None, reason="lacking iptables-legacy")
+def test_a_masquerade_of_legacy_iptables_is_refused(topology: Topology, start: Start) -> None:
+    rule = ["POSTROUTING", "-o", OUTSIDE_IF, "-j", "MASQUERADE"]
+    done = topology.gw.run("iptables-legacy", "-t", "nat", "-A", *rule, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no iptables of the older kind: {done.stderr.strip()}")
+    try:
+        with pytest.raises(SpinatdFailed, match="iptables -t nat -A POSTROUTING"):
+            start()
+    finally:
+        topology.gw.run("iptables-legacy", "-t", "nat", "-D", *rule)

@@ -355,6 +355,8 @@ static void masquerade_of_nft(void **state)
 	    {false, "oifname != \"out\" masquerade"},
 	    {false, "ip saddr 172.16.0.0/12 masquerade"},
 	    {false, "ip saddr != 10.0.0.0/8 oifname \"out\" masquerade"},
+	    {true, "meta nfproto ipv4 oifname \"out\" masquerade"},
+	    {false, "meta nfproto ipv6 oifname \"out\" masquerade"},
 	    {false, "meta mark 0x00000001 masquerade"},
 	    {false, "ip saddr @clients oifname \"out\" masquerade"},
 	    {false, "ip saddr 10.0.0.0/24 accept"},
@@ -371,6 +373,12 @@ static void masquerade_of_nft(void **state)
 		if (found(true, text) != cases[i].covers)
 			fail_msg("%s", cases[i].rule);
 	}
+	/* Both families at once, each with chains of its own. */
+	assert_true(found(true,
+	    "table ip t {\n\tchain lan {\n\t\taccept\n\t}\n}\n"
+	    "table inet t {\n\tchain lan {\n\t\tmasquerade\n\t}\n"
+	    "\tchain p {\n\t\ttype nat hook postrouting priority srcnat; "
+	    "policy accept;\n\t\tjump lan\n\t}\n}\n"));
 	/* A chain that hangs on no hook, and our own table. */
 	assert_false(
 	    found(true, "table ip t {\n\tchain c {\n\t\tmasquerade\n\t}\n}\n"));

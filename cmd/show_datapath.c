@@ -73,10 +73,10 @@ static void print_fast(const json_t *fast)
 	json_t *programs = json_object_get(fast, "instructions");
 	char bytes[HUMAN_MAX];
 
-	printf("fast path at %s between %s and %s, %s shared with the "
+	printf("fast path at %s, by %s, between %s and %s, %s shared with the "
 	       "kernel\n",
-	    show_text(fast, "hook"), show_text(fast, "inside_interface"),
-	    show_text(fast, "interface"),
+	    show_text(fast, "hook"), show_text(fast, "attached_by"),
+	    show_text(fast, "inside_interface"), show_text(fast, "interface"),
 	    human_bytes(bytes, show_number(fast, "map_bytes")));
 	print_life(fast);
 	for (void *i = json_object_iter(programs); i;

@@ -46,8 +46,8 @@ struct conf {
 	char inside_interface[IFNAMSIZ]; /* may be empty for replay */
 	bool dynamic;                    /* follow the interface's address */
 	char backend[16];                /* auto | bpf | nfqueue | tun */
-	char fast_path[8];            /* auto | tc | xdp: of bpf's programs */
-	spinat_time fast_path_linger; /* without a daemon; 0: not at all */
+	char fast_path[8];               /* auto | tc | clsact | xdp: of bpf */
+	spinat_time fast_path_linger;    /* without a daemon; 0: not at all */
 	/* Packets of no known flow that its programs leave to the daemon, a
 	 * second and direction: of all, of one source; 0: any number. */
 	unsigned miss_budget, miss_budget_source;

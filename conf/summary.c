@@ -141,9 +141,9 @@ static void print_ipsec(const struct conf *conf, FILE *out)
 
 static void print_packets(const struct conf *conf, FILE *out)
 {
-	const char *hook = strcmp(conf->fast_path, "tc") == 0 ? ", at tc"
-	    : strcmp(conf->fast_path, "xdp") == 0             ? ", at XDP"
-							      : "";
+	const char *hook = strcmp(conf->fast_path, "xdp") == 0 ? ", at XDP"
+	    : strcmp(conf->fast_path, "auto") == 0             ? ""
+							       : ", at tc";
 
 	if (strcmp(conf->backend, "tun") == 0) {
 		fprintf(out, "packets    by tun\n");

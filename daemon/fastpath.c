@@ -48,16 +48,15 @@ int fastpath_open(struct fastpath **result, struct conf *conf,
 	};
 	const bool stays = conf->fast_path_linger != 0;
 	struct fastpath *fastpath = calloc(1, sizeof(*fastpath));
-	int code;
+	int code = 0;
 
 	if (fastpath == NULL)
 		return error_set(error, -ENOMEM, "out of memory");
-	if (!stays)
-		fastpath_detach(conf);
 	fastpath->rules = -1;
 	fastpath->conf = conf;
 	fastpath->linger = conf->fast_path_linger;
-	code = fast_probe(error);
+	if (!stays)
+		code = fastpath_detach(conf, error);
 	if (code == 0)
 		code = fast_open(&fastpath->fast, &conf->engine,
 		    stays ? &place : NULL, memory, &fastpath->found, error);
@@ -240,10 +239,16 @@ static int choose(struct choice *choice, const struct conf *conf,
 }
 
 /* What a device sends at XDP is known only now. */
+static enum fast_way way_of(const struct conf *conf)
+{
+	return strcmp(conf->fast_path, "clsact") == 0 ? FAST_BY_FILTERS
+						      : FAST_BY_LINKS;
+}
+
 static int attach(struct fastpath *fastpath, const struct conf *conf,
     struct choice *choice, struct error *error)
 {
-	int code = fast_attach(fastpath->fast, error);
+	int code = fast_attach(fastpath->fast, way_of(conf), error);
 
 	if (code != 0 || choice->hook == FAST_TC)
 		return code;
@@ -251,7 +256,7 @@ static int attach(struct fastpath *fastpath, const struct conf *conf,
 	if (code != 0 || choice->hook == FAST_XDP)
 		return code;
 	fast_use_tc(fastpath->fast);
-	return fast_attach(fastpath->fast, error);
+	return fast_attach(fastpath->fast, way_of(conf), error);
 }
 
 static void tell_choice(struct fastpath *fastpath, const struct conf *conf,
@@ -348,13 +353,19 @@ void fastpath_close(struct fastpath *fastpath)
 	free(fastpath);
 }
 
-void fastpath_detach(const struct conf *conf)
+int fastpath_detach(const struct conf *conf, struct error *error)
 {
-	const unsigned count = fast_forget_all(conf->bpffs);
+	unsigned count;
+	const int code = fast_forget_all(conf->bpffs, &count);
 
 	if (count != 0)
 		log_notice("fast path: removed from %u interface%s", count,
 		    count == 1 ? "" : "s");
+	return code == 0
+	    ? 0
+	    : error_set(error, code,
+		  "programs at tc of an earlier daemon cannot be removed: %s",
+		  strerror(-code));
 }
 
 /* ---------------------------------------------------------- the report */
@@ -414,8 +425,11 @@ json_t *fastpath_report(const struct fastpath *fastpath)
 	if (fastpath_hook(fastpath) == NULL)
 		return json_null();
 	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:o, s:o, s:o}", "hook",
-	    fastpath->hook, "why", fastpath->why, "inside_interface",
+	    "{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:o, s:o, s:o}",
+	    "hook", fastpath->hook, "attached_by",
+	    fast_way(fastpath->fast) == FAST_BY_LINKS ? "links"
+						      : "clsact filters",
+	    "why", fastpath->why, "inside_interface",
 	    fastpath->devices[SPINAT_INSIDE], "interface",
 	    fastpath->devices[SPINAT_OUTSIDE], "map_bytes",
 	    (json_int_t)fast_map_bytes(fastpath->fast), "at_start",

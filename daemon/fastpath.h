@@ -35,7 +35,7 @@ void fastpath_stop(struct fastpath *fastpath, bool is_over);
 /** After the engine's last use.  NULL is allowed. */
 void fastpath_close(struct fastpath *fastpath);
 /** Whatever daemons left in this network namespace ends. */
-void fastpath_detach(const struct conf *conf);
+int fastpath_detach(const struct conf *conf, struct error *error);
 
 /** "XDP", "tc", or NULL: no program sees packets. */
 const char *fastpath_hook(const struct fastpath *fastpath);

@@ -196,11 +196,8 @@ static int may_go_on(
 /** The tables that the programs in the kernel share, if there are to be any. */
 static int make_tables(struct daemon *daemon, struct error *error)
 {
-	if (!daemon->may_be_fast) {
-		/* Of a daemon before, with another configuration. */
-		fastpath_detach(&daemon->conf);
+	if (!daemon->may_be_fast)
 		return 0;
-	}
 	return may_go_on(daemon,
 	    fastpath_open(
 		&daemon->fastpath, &daemon->conf, &daemon->regions, error),
@@ -420,15 +417,20 @@ static int install_firewall(struct daemon *daemon, struct error *error)
 	return result;
 }
 
-/** After the rules: what the programs leave needs its way. */
+/** After the rules: what the programs leave needs its way.  Without programs
+ * of ours there must be none of an earlier daemon either. */
 static int start_fast_path(struct daemon *daemon, struct error *error)
 {
-	if (!daemon->fastpath)
-		return 0;
-	return may_go_on(daemon,
-	    fastpath_start(daemon->fastpath, &daemon->conf, daemon->engine,
-		daemon->base, error),
-	    error);
+	int result = 0;
+
+	if (daemon->fastpath)
+		result = may_go_on(daemon,
+		    fastpath_start(daemon->fastpath, &daemon->conf,
+			daemon->engine, daemon->base, error),
+		    error);
+	if (result == 0 && !fastpath_hook(daemon->fastpath))
+		result = fastpath_detach(&daemon->conf, error);
+	return result;
 }
 
 static int reduce_privileges(struct daemon *daemon, struct error *error)
@@ -597,9 +599,9 @@ static enum exit_code detach(struct daemon *daemon)
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !code; i++)
 		code = take(daemon, &list[i]);
-	if (code == EXIT_FINE)
-		fastpath_detach(&daemon->conf);
-	if (code == EXIT_FINE && firewall_detach(&error) < 0) {
+	if (code == EXIT_FINE &&
+	    (fastpath_detach(&daemon->conf, &error) < 0 ||
+		firewall_detach(&error) < 0)) {
 		log_error("%s", error.text);
 		code = EXIT_RUN_TIME;
 	}

@@ -17,11 +17,17 @@
 #define MEMBARRIER_CMD_GLOBAL MEMBARRIER_CMD_SHARED
 #endif
 
-const char *fast_who_may(int code)
+/* Without a place for them a restart interrupts; that is all. */
+static int take_place(struct fast *fast, const struct fast_place *place,
+    struct fast_found *found, struct error *error)
 {
-	return code == -EPERM || code == -EACCES
-	    ? " (it wants CAP_BPF and CAP_PERFMON)"
-	    : "";
+	const int code =
+	    pins_open(&fast->pins, place->bpffs, place->interface, error);
+
+	if (code == 0 || code == -EBUSY)
+		return code;
+	found->why = *error;
+	return 0;
 }
 
 int fast_open(struct fast **result, const struct spinat_config *config,
@@ -39,14 +45,9 @@ int fast_open(struct fast **result, const struct spinat_config *config,
 	for (unsigned i = 0; i < FAST_LINKS; i++)
 		fast->links[i] = -1;
 	*found = (struct fast_found){0};
-	code = place == NULL
-	    ? 0
-	    : pins_open(&fast->pins, place->bpffs, place->interface, error);
-	/* Without a place for them a restart interrupts; that is all. */
-	if (code != 0 && code != -EBUSY) {
-		found->why = *error;
-		code = 0;
-	}
+	code = fast_probe(&fast->features, error);
+	if (code == 0 && place != NULL)
+		code = take_place(fast, place, found, error);
 	if (code == 0)
 		code = tables_open(fast, config, memory, found, error);
 	if (code != 0) {
@@ -186,7 +187,8 @@ int fast_wait_grace(void)
 
 bool fast_outlives(const struct fast *fast)
 {
-	return fast->pins.directory >= 0 && fast->links[0] >= 0;
+	return fast->pins.directory >= 0 &&
+	    (fast->links[0] >= 0 || fast->filters[0]);
 }
 
 void fast_leave(struct fast *fast)
@@ -200,9 +202,10 @@ void fast_leave(struct fast *fast)
 	((struct fast_header *)fast->mapped[FAST_MAP_HEADER])->is_in_use = 0;
 }
 
-unsigned fast_forget_all(const char *bpffs)
+int fast_forget_all(const char *bpffs, unsigned *count)
 {
-	return pins_forget_all(bpffs);
+	*count = pins_forget_all(bpffs);
+	return clsact_clear(NULL, 0);
 }
 
 static const struct {

@@ -25,9 +25,14 @@ enum fast_hook {
 	FAST_XDP,
 };
 
-/** Whether this kernel lets us have a fast path at all, and if not, what it
- * lacks. */
-int fast_probe(struct error *error);
+/** How programs are attached at tc. */
+enum fast_way {
+	/** By links; where the kernel has none (before Linux 6.6), by filters.
+	 */
+	FAST_BY_LINKS,
+	/** By filters of the clsact qdisc (fast/clsact.h). */
+	FAST_BY_FILTERS,
+};
 
 /** What there was before. */
 struct fast_found {
@@ -51,7 +56,7 @@ struct fast_place {
  * `memory`, all but SPINAT_REGION_ENGINE's.  They are there until fast_close(),
  * which must come after the engine's last use, and after that for who comes
  * next, until fast_forget_all().  Without a place (NULL) they end then. -EBUSY:
- * another daemon has them.
+ * another daemon has them; or what the kernel lacks (fast/probe.h).
  */
 int fast_open(struct fast **fast, const struct spinat_config *config,
     const struct fast_place *place, struct spinat_memory *memory,
@@ -63,9 +68,12 @@ int fast_load(struct fast *fast, const struct spinat *engine,
     enum fast_hook hook, const unsigned devices[2], spinat_time clock_begin,
     struct error *error);
 /** Lets them see the packets of both interfaces: what leaves first, then what
- * arrives, each in place of a program that was there before.  What was attached
- * before a failure is detached. */
-int fast_attach(struct fast *fast, struct error *error);
+ * arrives, each in place of a program that was there before; what a daemon
+ * before has left and nothing replaces is removed.  What was attached before a
+ * failure is detached. */
+int fast_attach(struct fast *fast, enum fast_way way, struct error *error);
+/** The way they were attached in fact. */
+enum fast_way fast_way(const struct fast *fast);
 /** No packet is taken any more, and nothing is kept for who comes next. */
 void fast_detach(struct fast *fast);
 /** What is attached at XDP is detached, and the next fast_attach() is at tc:
@@ -80,8 +88,8 @@ void fast_leave(struct fast *fast);
 void fast_close(struct fast *fast);
 
 /** Detaches and removes whatever daemons left there for this network namespace;
- * on how many interfaces. */
-unsigned fast_forget_all(const char *bpffs);
+ * `*count`: on how many interfaces it had names. */
+int fast_forget_all(const char *bpffs, unsigned *count);
 
 /** What the rules passed before, they must pass anew. */
 void fast_next_epoch(struct fast *fast);

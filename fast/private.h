@@ -5,9 +5,15 @@
 
 #include <bpf/libbpf.h>
 
+#include "fast/clsact.h"
 #include "fast/fast.h"
 #include "fast/pins.h"
+#include "fast/probe.h"
 #include "fast/shared.h"
+
+/** Linux 6.6, which libbpf 1.1 does not know by name. */
+#define FAST_TCX_INGRESS ((enum bpf_attach_type)46)
+#define FAST_TCX_EGRESS  ((enum bpf_attach_type)47)
 
 /** Maps that all programs share, by the names that fast/bpf/maps.h gives. */
 enum fast_map {
@@ -25,19 +31,16 @@ enum fast_map {
 
 /** Of what the tables are, for the daemon that finds them. */
 struct fast_header {
-	uint64_t magic;      /* FAST_MAGIC: all the rest is filled in */
-	uint32_t layout;     /* SPINAT_LAYOUT_VERSION */
-	uint32_t programs;   /* FAST_LAYOUT_VERSION */
-	uint8_t seed[16];    /* of the hashes */
-	uint32_t is_in_use;  /* still set: whoever used them crashed */
-	uint32_t devices[2]; /* that the links are on, by side */
+	uint64_t magic;         /* FAST_MAGIC: all the rest is filled in */
+	uint32_t layout;        /* SPINAT_LAYOUT_VERSION */
+	uint32_t programs;      /* FAST_LAYOUT_VERSION */
+	uint8_t seed[16];       /* of the hashes */
+	uint32_t is_in_use;     /* still set: whoever used them crashed */
+	uint32_t devices[2];    /* that the programs are on, by side */
+	uint32_t made_qdisc[2]; /* which had no clsact qdisc before */
 };
 
 #define FAST_MAGIC UINT64_C(0x317461666e697073) /* "spinfat1" */
-
-/* Linux 6.6, which libbpf 1.1 does not know by name. */
-#define FAST_TCX_INGRESS ((enum bpf_attach_type)46)
-#define FAST_TCX_EGRESS  ((enum bpf_attach_type)47)
 
 /** Programs at work: two that note, two that take. */
 #define FAST_LINKS 4u
@@ -50,7 +53,10 @@ struct fast {
 	struct bpf_object *objects[2]; /* by enum fast_hook */
 	enum fast_hook hook;
 	unsigned devices[2];
+	struct fast_features features;
+	enum fast_way way;     /* of the programs at tc */
 	int links[FAST_LINKS]; /* -1: none */
+	bool filters[FAST_LINKS];
 };
 
 /** The map's name, as fast/bpf/maps.h has it. */
@@ -63,8 +69,5 @@ void tables_close(struct fast *fast);
 
 /** What is attached stays so, if it is pinned. */
 void links_close(struct fast *fast);
-
-/** What is missing, if that is why: to be added to a message. */
-const char *fast_who_may(int code);
 
 #endif

@@ -22,10 +22,10 @@ from ike_end import IkeEnd, establish
 from scapy.layers.inet import IP, TCP
 from wire import INSIDE, watch, wrong_checksums
 
-from lab.netns import command
+from lab.netns import Namespace, command
 from lab.probes import ping_from as ping
 from lab.spinatd import Spinatd, build_dir
-from lab.topology import Topology
+from lab.topology import INSIDE_IF, OUTSIDE_IF, Topology
 
 BACKENDS = ["bpf"]
 TICK = (1 << 27) / 1e9  # seconds
@@ -71,7 +71,7 @@ def stay_away(spinat: Spinatd) -> None:
 Restart = Callable[[Spinatd], None]
 
 
-@pytest.fixture(params=["tc", "xdp"])
+@pytest.fixture(params=["tc", "clsact", "xdp"])
 def fast(request: pytest.FixtureRequest, start: Start, topology: Topology) -> Iterator[Spinatd]:
     topology.make_xdp_possible(request.param == "xdp")
     spinat = start(fast_path=request.param, fast_path_linger=60)
@@ -158,7 +158,7 @@ def test_established_flows_lose_nothing(topology: Topology, fast: Spinatd, resta
     assert len(carried(wire.packets)) == 6 and min(carried(wire.packets).values()) > 300, carried(wire.packets)
     assert wire.leaked == []
     # The router's GRO, without which it takes no frames of XDP, puts TCP together before the capture sees it.
-    whole = [packet for packet in wire.packets if TCP not in packet or fast.options["fast_path"] == "tc"]
+    whole = [packet for packet in wire.packets if TCP not in packet or fast.options["fast_path"] != "xdp"]
     assert len(whole) > 1000 and wrong_checksums(whole[:2000]) == []
     # Each link is the one of before and runs another program: that of whoever started last.
     after = program_ids(fast)
@@ -173,10 +173,22 @@ def test_established_flows_lose_nothing(topology: Topology, fast: Spinatd, resta
 
 
 def program_ids(spinat: Spinatd) -> dict[str, tuple[int, int]]:
-    """Of each link that is pinned: its id, and that of the program that it runs."""
+    """Of each link that is pinned: its id, and that of the program that it runs; or of each filter."""
     links = (spinat.bpffs / "spinat").glob("*/fast_*")
     shown = {link.name: json.loads(command("bpftool", "-j", "link", "show", "pinned", str(link)).stdout) for link in links}
-    return {name: (link["id"], link["prog_id"]) for name, link in shown.items()}
+    return {name: (link["id"], link["prog_id"]) for name, link in shown.items()} | filter_programs(spinat.gw)
+
+
+def filter_programs(gw: Namespace) -> dict[str, tuple[int, int]]:
+    """Of our filters at clsact: the handle, and the program's id."""
+    found = {}
+    for device in (INSIDE_IF, OUTSIDE_IF):
+        for side in ("ingress", "egress"):
+            for one in json.loads(gw.run("tc", "-j", "filter", "show", "dev", device, side).stdout or "[]"):
+                options = one.get("options", {})
+                if options.get("bpf_name", "").startswith("spinat:"):
+                    found[f"{device} {side}"] = int(options["handle"], 16), options["prog"]["id"]
+    return found
 
 
 @pytest.fixture
@@ -270,7 +282,7 @@ def test_another_hook(topology: Topology, fast: Spinatd) -> None:
     assert ping(topology["host"], SERVER) == 3
     fast.stop()
     topology.make_xdp_possible(True)
-    fast.options["fast_path"] = "xdp" if fast.options["fast_path"] == "tc" else "tc"
+    fast.options["fast_path"] = {"tc": "xdp", "clsact": "tc", "xdp": "clsact"}[str(fast.options["fast_path"])]
     fast.start(resume=True)
     assert "1 sessions and 0 SPIs go on" in fast.said()
     assert ping(topology["host"], SERVER) == 3

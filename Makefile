@@ -6,8 +6,8 @@ FUZZ_SECONDS ?= 60
 PYTHON = /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build build-san demo check check-san bench bench-gateway \
-    bench-gateway-docs simulation lint format fuzz install clean
+.PHONY: help deps build build-san demo check check-san bench bench-docs \
+    bench-gateway bench-gateway-docs simulation lint format fuzz install clean
 
 help: ## this list
 	@echo "spinat: an SPI-aware NAT. Targets:"
@@ -43,9 +43,11 @@ check-san: deps build-san
 	@$(PYTHON) tests/run.py --build $(SAN_BUILD) --suites unit,sim,replay,netns
 
 bench: deps build ## machine-readable figures of the engine
-	@$(BUILD)/bench/bench-hash
-	@$(BUILD)/bench/bench-engine
-	@$(BUILD)/bench/bench-programs
+	@bash -o pipefail -c 'for one in hash engine programs; do $(BUILD)/bench/bench-$$one || exit 1; done | \
+	    tee $(BUILD)/bench.txt'
+
+bench-docs: ## put the figures of the last bench into docs/
+	@$(PYTHON) -m bench.table $(BUILD)/bench.txt docs/benchmarks.md
 
 bench-gateway: deps build ## ... of whole gateways, beside netfilter (BENCH_ARGS=--quick)
 	@SPINAT_BUILD=$(BUILD) $(PYTHON) -m bench.gateway.run --output $(BUILD)/bench-gateway.txt $(BENCH_ARGS)

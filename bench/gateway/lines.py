@@ -1,4 +1,4 @@
-"""The lines a run prints, which are all that plot.py and table.py know of it:
+"""The lines that benchmarks print, which are all that plot.py and the two table.py know of a run:
 
     bench NAME VALUE UNIT            a figure; a further word `lossy` says that over 1 % of its packets were lost
     bench-skip NAME REASON           what was not measured, and why

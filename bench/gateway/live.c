@@ -34,7 +34,7 @@
 struct live {
 	struct load_bpf *program;
 	uint32_t ingress;
-	/* beside another one */
+	/* If it works beside another one: */
 	pthread_t thread;
 	unsigned cpu;
 };

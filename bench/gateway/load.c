@@ -146,8 +146,8 @@ static void set(struct options *options, int option, const char *value)
 	}
 }
 
-static struct live *generator,
-    *other; /* the other one: NULL without --beside */
+static struct live *generator;
+static struct live *other; /* beside it; NULL: none */
 
 /* The same flows, of other remotes. */
 static struct frame_load load_beside(const struct options *options)

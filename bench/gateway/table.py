@@ -1,30 +1,20 @@
 """Writes a run's lines as tables into a page: `python3 -m bench.gateway.table LINES PAGE.md`.
 
-They replace what is between the two marks below, so that no figure is ever copied by hand.
+They replace what is between the two marks below.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterator
 
 from bench.gateway.gateways import BASE, FLOOR, GATEWAYS, YARDSTICK
 from bench.gateway.lines import Lines, number
 from bench.gateway.loads import LOADS, Cores, Program, Wires, packet_loads
+from bench.page import main, table
 
 BEGIN = "<!-- figures of bench-gateway: begin (bench/gateway/table.py writes this) -->"
 END = "<!-- figures of bench-gateway: end -->"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Lines of Markdown."""
-    head = list(head)
-    yield "| " + " | ".join(head) + " |"
-    yield "|---" * len(head) + "|"
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-    yield ""
 
 
 def with_ratio(lines: Lines, gateway: str, load: str, suffix: str = "") -> str:
@@ -131,21 +121,5 @@ def tables(lines: Lines) -> Iterator[str]:
         yield ""
 
 
-def fill(page: str, lines: Lines) -> str:
-    """The page with the tables between the marks."""
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    return before + BEGIN + "\n\n" + "\n".join(tables(lines)) + "\n" + END + after
-
-
-def main() -> int:
-    if len(sys.argv) != 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    page = Path(sys.argv[2])
-    page.write_text(fill(page.read_text(encoding="utf-8"), Lines.read(Path(sys.argv[1]))), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, BEGIN, END, tables))

@@ -166,6 +166,9 @@ class Topology:
         if self.peers == "guest":
             self.wires.run("ethtool", "-K", "lan-gw", "tx", "off")
             self.wires.run("ethtool", "-K", "net-router", "tx", "off")
+        # What the wires have made large (GRO, which XDP needs) comes to a host in packets of its own size again.
+        for role in self.spaces:
+            self.wires.run("ethtool", "-K", f"{HOSTS[role].bridge}-{role}", "tx", "off")
         self.offloads(False)
 
     def offloads(self, enabled: bool) -> None:
@@ -176,6 +179,15 @@ class Topology:
         ends += [(self.gw, INSIDE_IF), (self.gw, OUTSIDE_IF), (self.router, "pub"), (self.router, "net")]
         for space, interface in ends:
             space.run("ethtool", "-K", interface, *settings)
+
+    def let_hosts_offload(self) -> None:
+        """Large packets with unfinished checksums come to the gateway from its hosts, and are made of small ones (GRO)
+        that come from outside; what leaves it, or its provider's router, is as on a wire, so that captures can judge."""
+        self.offloads(True)
+        for space, interface in ((self.gw, INSIDE_IF), (self.gw, OUTSIDE_IF), (self.router, "pub"), (self.router, "net")):
+            space.run("ethtool", "-K", interface, "tx", "off")
+        for space in self.spaces.values():
+            space.run("ethtool", "-K", "eth0", "gro", "off")
 
     def make_xdp_possible(self, enabled: bool) -> None:
         """A program at XDP sends frames to a veth only if the other end takes them: with GRO, it does.

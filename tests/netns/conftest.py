@@ -60,16 +60,35 @@ def server(topology: Topology) -> Server:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--through",
-        default="nfqueue,tun",
-        help="back ends, comma separated; `masquerade` runs the tests through the kernel's NAT instead, which shows "
-        "which of them judge spinat and which the lab",
+        help="ways, comma separated, instead of nfqueue, tun and what a test is marked with: `bpf`, `bpf-offload` and `bpf-xdp` are "
+        "the fast path on wires as they are, with the hosts' offloads, and at XDP; `masquerade` runs the tests through the "
+        "kernel's NAT instead, which shows which of them judge spinat and which the lab",
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "also(ways): the usual run has this test through these ways, too")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "backend" in metafunc.fixturenames:
-        through = getattr(metafunc.module, "BACKENDS", metafunc.config.getoption("--through").split(","))
-        metafunc.parametrize("backend", through, scope="session")
+    if "through" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--through")
+        also = metafunc.definition.get_closest_marker("also")
+        usual = ["nfqueue", "tun", *(also.args if also else ())]
+        through = getattr(metafunc.module, "BACKENDS", asked.split(",") if asked else usual)
+        metafunc.parametrize("through", through, scope="session", indirect=True)
+
+
+@pytest.fixture(scope="session")
+def through(request: pytest.FixtureRequest) -> str:
+    """The way of the packets: a back end, and what there is beside it."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def backend(through: str) -> str:
+    """... and the back end alone."""
+    return through.partition("-")[0]
 
 
 @pytest.fixture
@@ -78,8 +97,22 @@ def public(backend: str) -> str:
     return ROUTED if backend == "tun" else PUBLIC
 
 
+@pytest.fixture(scope="session")
+def way(topology: Topology, through: str) -> Iterator[dict[str, str]]:
+    """The cables as this way needs them, and the daemon's options for it."""
+    if through == "bpf-offload":
+        topology.let_hosts_offload()
+    if through == "bpf-xdp":
+        topology.make_xdp_possible(True)
+    yield {"backend": through.partition("-")[0]} | ({"fast_path": "xdp"} if through == "bpf-xdp" else {})
+    if through == "bpf-xdp":
+        topology.make_xdp_possible(False)
+    if through == "bpf-offload":
+        topology.offloads(False)
+
+
 @pytest.fixture
-def start(topology: Topology, backend: str) -> Iterator[Start]:
+def start(topology: Topology, way: dict[str, str], backend: str) -> Iterator[Start]:
     """`start(name=value ...)` runs a daemon with such options; it is stopped, cleanly, after the test."""
     if backend == "masquerade":
         nat = Masquerade(topology)
@@ -93,7 +126,7 @@ def start(topology: Topology, backend: str) -> Iterator[Start]:
 
     def begin(**options: object) -> Spinatd:
         given = {name: value if isinstance(value, (list, tuple)) else str(value) for name, value in options.items()}
-        nat = Spinatd(topology, {"backend": backend} | given)  # type: ignore[arg-type]
+        nat = Spinatd(topology, way | given)  # type: ignore[arg-type]
         running.append(nat)
         nat.start()
         return nat

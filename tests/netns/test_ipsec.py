@@ -70,6 +70,7 @@ def test_two_gateways_two_clients(topology: Topology, spinat: Spinatd, peers: di
     assert address("c1") in shown and address("g1") in shown and address("g2") in shown
 
 
+@pytest.mark.also("bpf")
 def test_two_clients_two_gateways(topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str) -> None:
     """Both use the same SPIs: they are told apart by their remotes."""
     connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)
@@ -82,6 +83,7 @@ def test_two_clients_two_gateways(topology: Topology, spinat: Spinatd, peers: di
         assert peers[role].seen["bad"] == peers[role].seen["unknown-spi"] == 0
 
 
+@pytest.mark.also("bpf")
 def test_rekey_moves_to_new_spis(topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str) -> None:
     """New SPIs each way, the gateway being the first to use them."""
     for turn in range(5):
@@ -93,6 +95,7 @@ def test_rekey_moves_to_new_spis(topology: Topology, spinat: Spinatd, peers: dic
         assert ping(topology[second[0]], second[1], 2) == 2
 
 
+@pytest.mark.also("bpf")
 def test_large_packets_in_esp(topology: Topology, spinat: Spinatd, peers: dict[str, EspHost], public: str) -> None:
     """ESP fragmented outside the tunnel, both ways."""
     connect(peers["c1"], peers["g1"], public, 0x1001, 0x2001)

@@ -44,7 +44,7 @@ class Part:
         step(what, result, good, time.monotonic() - begin)
 
 
-def part_one(world: World, nat: Nat, server: Server) -> bool:
+def part_one(world: World, nat: Spinatd, server: Server) -> bool:
     """One client, two gateways, and ordinary traffic beside them."""
     part = Part()
     host = world.topology["host"]
@@ -91,6 +91,7 @@ def part_one(world: World, nat: Nat, server: Server) -> bool:
         "ESP packets through the NAT, all told", f"{watch.out}, {watch.back}",
         watch.out.complete and watch.back.complete, begin,
     )  # fmt: skip
+    part.step("packets that spinatd never saw", f"{nat.taken()}: the kernel translated them itself", True, begin)
     part.step(
         "meanwhile, ordinary host .20", f"pages over TCP {chatter.pages}, names over UDP {chatter.names}",
         chatter.pages.complete and chatter.names.complete, begin,
@@ -132,7 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
     parser.add_argument("--only", choices=("spinat", "masquerade"), help="one NAT alone")
     parser.add_argument("--all", action="store_true", help="every case in both IKE versions")
-    parser.add_argument("--backend", default="nfqueue", help="spinatd's back end (default: nfqueue)")
+    parser.add_argument("--backend", default="auto", help="spinatd's back end (default: auto)")
     parser.add_argument("--verbose", action="store_true", help="show spinatd's log in the end")
     parser.add_argument("--build", help="where spinatd was built (default: build)")
     arguments = parser.parse_args()
@@ -164,6 +165,8 @@ def main() -> int:
                 say()
                 say("  spinat show ipsec")
                 indent(spinat.show("ipsec"))
+                say("  spinat show datapath")
+                indent(spinat.show("datapath"))
             heading("Case by case")
             results = part_two(world, nats, rows)
         except SpinatdFailed as failure:

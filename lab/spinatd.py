@@ -174,6 +174,13 @@ class Spinatd(Nat):
         done = self.command("show", what)
         return done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
+    def taken(self) -> int:
+        """How many packets the programs in the kernel have translated."""
+        fast = self.show_json("stats")["fast_path"]
+        if not fast or not fast["hook"]:
+            return 0
+        return sum(int(fast[side]["taken"]["packets"]) for side in ("inside", "outside"))
+
     def show_json(self, what: str) -> Any:
         """`spinat show WHAT --json`, parsed."""
         done = self.command("show", what, "--json")

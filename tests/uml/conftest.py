@@ -96,6 +96,20 @@ def tun(world: World, built: None) -> Spinatd:
 
 
 @pytest.fixture(scope="session")
+def bpf(world: World, built: None) -> Spinatd:
+    """With the fast path at tc."""
+    return Spinatd(world.topology, {"backend": "bpf"})
+
+
+@pytest.fixture
+def xdp(world: World, built: None) -> Iterator[Spinatd]:
+    """With the fast path at XDP."""
+    world.topology.make_xdp_possible(True)
+    yield Spinatd(world.topology, {"backend": "bpf", "fast_path": "xdp"})
+    world.topology.make_xdp_possible(False)
+
+
+@pytest.fixture(scope="session")
 def ipsec_only(world: World, built: None) -> IpsecOnly:
     return IpsecOnly(world.topology)
 
@@ -110,6 +124,11 @@ def journal(world: World, built: None) -> Spinatd:
     if lacking := need.for_journal():
         pytest.skip("; ".join(lacking))
     return Spinatd(world.topology, {"journal": str(world.run.dir / "spinat" / "journal.db")})
+
+
+@pytest.fixture(scope="session")
+def bpf_journal(bpf: Spinatd, journal: Spinatd) -> Spinatd:
+    return Spinatd(bpf.topology, bpf.options | journal.options)
 
 
 @pytest.fixture(scope="session")

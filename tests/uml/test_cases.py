@@ -38,6 +38,24 @@ def test_spinat_tun(world: World, tun: Spinatd, case: Case) -> None:
     passes(world, tun, case, "v2")
 
 
+def passes_in_the_kernel(world: World, nat: Spinatd, case: Case, ike: str) -> None:
+    """... and the fast path has its part: what it takes is ESP, since IKE is the daemon's."""
+    passes(world, nat, case, ike)
+    taken = nat.taken()
+    print(f"taken in the kernel: {taken}")
+    assert taken > 0, nat.show("datapath") + nat.show("flows")
+
+
+@cases("e", "r", "bulk")
+def test_spinat_bpf(world: World, bpf: Spinatd, case: Case) -> None:
+    passes_in_the_kernel(world, bpf, case, "v2")
+
+
+@cases("bulk")
+def test_spinat_xdp(world: World, xdp: Spinatd, case: Case) -> None:
+    passes_in_the_kernel(world, xdp, case, "v1")
+
+
 @cases("a", "e", "f", "g", "bulk")
 def test_spinat_ipsec_only(world: World, ipsec_only: Spinatd, case: Case) -> None:
     passes(world, ipsec_only, case, "v2")

@@ -15,7 +15,7 @@ from lab.shared import SHARED
 from lab.spinatd import Spinatd
 from lab.vpnc import CASE as VPNC
 from lab.world import World
-from test_cases import passes
+from test_cases import passes, passes_in_the_kernel
 
 CASES = SHARED | LINKS | {VPNC.key: VPNC}
 Choice = tuple[str, str]  # the key of a case and the IKE version
@@ -33,8 +33,13 @@ NFQUEUE = [
     *(("natt-3", "v2"), ("vpnc", "v1"), ("mtu-2", "v2"), ("mtu-own-2", "v1"), ("fragments-2", "v1")),
 ]
 TUN = [("first-2", "v2"), ("overlap-2", "v1"), ("mtu-2", "v1"), ("mtu-own-2", "v2")]
+# With traffic enough to end probation, which the fast path waits for; and without.
+BPF_BUSY = [("rekey-2", "v2")]
+BPF = [("start-5", "mixed"), ("overlap-2", "v2")]
+XDP_BUSY = [("rekey-2", "v1")]
 IPSEC_ONLY = [("first-2", "v1"), ("silence-rekey-2", "v2")]
 JOURNAL = [("restart-2", "v2"), ("crash-5", "mixed")]
+BPF_JOURNAL = [("restart-2", "v1")]
 CONTROL = [("overlap-5", "v2")]
 
 
@@ -67,6 +72,21 @@ def test_spinat_tun(world: World, tun: Spinatd, key: str, ike: str) -> None:
     passes(world, tun, CASES[key], ike)
 
 
+@pytest.mark.choice(BPF_BUSY)
+def test_spinat_bpf_busy(world: World, bpf: Spinatd, key: str, ike: str) -> None:
+    passes_in_the_kernel(world, bpf, CASES[key], ike)
+
+
+@pytest.mark.choice(BPF)
+def test_spinat_bpf(world: World, bpf: Spinatd, key: str, ike: str) -> None:
+    passes(world, bpf, CASES[key], ike)
+
+
+@pytest.mark.choice(XDP_BUSY)
+def test_spinat_xdp_busy(world: World, xdp: Spinatd, key: str, ike: str) -> None:
+    passes_in_the_kernel(world, xdp, CASES[key], ike)
+
+
 @pytest.mark.choice(IPSEC_ONLY)
 def test_spinat_ipsec_only(world: World, ipsec_only: Spinatd, key: str, ike: str) -> None:
     passes(world, ipsec_only, CASES[key], ike)
@@ -76,6 +96,11 @@ def test_spinat_ipsec_only(world: World, ipsec_only: Spinatd, key: str, ike: str
 def test_spinat_with_a_journal(world: World, journal: Spinatd, key: str, ike: str) -> None:
     """A restart, and a crash, of spinatd in mid-flow: the tunnels go on."""
     passes(world, journal, CASES[key], ike)
+
+
+@pytest.mark.choice(BPF_JOURNAL)
+def test_spinat_bpf_with_a_journal(world: World, bpf_journal: Spinatd, key: str, ike: str) -> None:
+    passes(world, bpf_journal, CASES[key], ike)
 
 
 @pytest.mark.choice(CONTROL)

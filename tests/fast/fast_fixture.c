@@ -259,6 +259,7 @@ enum answer fast_run_large(
 	enum answer answer;
 
 	bed->nat->now = fast_now();
+	fast_beat(bed->fast, bed->nat->now - bed->away);
 	answer = run_large(bed, side, pkt, segment);
 
 	if (answer == TAKEN && bed->hook == FAST_TC)

@@ -21,6 +21,7 @@ struct bed {
 	struct spinat_memory memory;
 	unsigned devices[2];
 	uint8_t mac[2][6], next_mac[2][6]; /* by side */
+	spinat_time away; /* how long ago the daemon was last alive */
 };
 
 /** Makes the namespace; a cmocka group set-up.  Where that is not allowed, or

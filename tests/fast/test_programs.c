@@ -210,6 +210,37 @@ static void tcp_out(struct pkt *pkt, uint8_t flags)
 	make_tcp(pkt, INSIDE1, 4000, REMOTE1, 80, flags, "data", 4);
 }
 
+/* While no daemon is there nobody would read a probe; and after a time nothing
+ * is taken any more. */
+static void test_alone(void **state)
+{
+	struct bed *bed = start_fast();
+	struct pkt pkt;
+	(void)state;
+
+	open_udp(bed);
+	bed->away = 10 * SPINAT_SECOND;
+	fast_set_linger(bed->fast, 60 * SPINAT_SECOND);
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, FAST_PROBE_TICKS);
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	bed->away = 62 * SPINAT_SECOND;
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_ALONE);
+	fast_set_linger(bed->fast, 90 * SPINAT_SECOND);
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	/* It is back, and has probes again. */
+	bed->away = 0;
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, FAST_PROBE_TICKS);
+	assert_left(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt), FAST_PROBE);
+	/* A good end: no more probes at once. */
+	nat_cross(bed->nat, SPINAT_INSIDE, &pkt);
+	fast_leaves(bed, SPINAT_OUTSIDE, &pkt);
+	fast_leave(bed->fast);
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, FAST_PROBE_TICKS);
+	assert_int_equal(
+	    fast_run_alone(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt)), TAKEN);
+	fast_stop(bed);
+}
+
 static void test_tcp(void **state)
 {
 	struct bed *bed = start_fast();
@@ -567,6 +598,7 @@ int main(void)
 	    FAST_BOTH(test_udp),
 	    FAST_BOTH(test_rules_come_first),
 	    FAST_BOTH(test_probes),
+	    FAST_BOTH(test_alone),
 	    FAST_BOTH(test_tcp),
 	    FAST_BOTH(test_echo),
 	    FAST_BOTH(test_esp),

@@ -53,9 +53,9 @@ def for_guest() -> list[str]:
     return lacking
 
 
-def for_vlans(space: Namespace) -> list[str]:
+def for_vlans(space: Namespace, cable: str) -> list[str]:
     """What is lacking for VLAN devices: tried in a namespace."""
-    done = space.run("ip", "link", "add", "link", "lo", "name", "tried.1", "type", "vlan", "id", "1", check=False)
+    done = space.run("ip", "link", "add", "link", cable, "name", "tried.1", "type", "vlan", "id", "1", check=False)
     if done.returncode != 0:
         return [f"VLAN devices (CONFIG_VLAN_8021Q): {done.stderr.strip()}"]
     space.ip("link del tried.1")

@@ -33,7 +33,7 @@ def add(space: Namespace, cable: str, tag: int, address: str) -> None:
 @pytest.fixture(params=["wire", "offload"])
 def vlans(request: pytest.FixtureRequest, topology: Topology) -> Iterator[None]:
     """VLAN 10 between the host and the gateway, 20 between the gateway and its provider."""
-    if lacking := need.for_vlans(topology.gw):
+    if lacking := need.for_vlans(topology.gw, "in"):
         pytest.skip("; ".join(lacking))
     topology.offloads(request.param == "offload")
     add(topology["host"], "eth0", 10, HOST)

@@ -20,7 +20,7 @@ enum fast_outcome {
 	FAST_NOT_IPV4,     /* another ethertype: VLAN, ARP, IPv6 */
 	FAST_MALFORMED,    /* shorter than its headers say */
 	FAST_OPTIONS,      /* an IP header with options */
-	FAST_FRAGMENT,     /* the first of a datagram, or a later one */
+	FAST_FRAGMENT,     /* of a datagram that is not taken */
 	FAST_TTL,          /* this is its last hop */
 	FAST_PROTOCOL,     /* neither TCP, UDP, ICMP echo nor ESP */
 	FAST_IKE,          /* UDP with our end on port 500 */

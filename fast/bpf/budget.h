@@ -11,6 +11,7 @@
 
 #include <linux/if_ether.h>
 
+#include "datagram.h"
 #include "find.h"
 #include "packet/header.h"
 
@@ -43,7 +44,7 @@ struct miss {
 	bool is_seen; /* the transport header, which the key is from */
 	uint8_t outcome;
 	struct key key;
-	uint64_t addresses; /* from the source on */
+	struct datagram_key datagram; /* with the packet's addresses */
 };
 
 static_assert(
@@ -58,14 +59,18 @@ static ALWAYS_INLINE bool is_miss(unsigned outcome)
 	return (misses >> outcome & 1) != 0;
 }
 
-/* The two that are called are not in line: packets that are taken do not come
- * here, and both want stack. */
-#define SLOW_CALL __attribute__((noinline))
-
-static SLOW_CALL bool is_of_known_flow(
-    const struct miss *miss, enum spinat_side side)
+/* (The verifier looks at what is not static by itself, once, instead of on
+ * every way that leads there.) */
+SLOW_CALL int is_of_known_flow(const struct miss *miss, uint32_t side)
 {
-	return miss->is_seen && miss->outcome != FAST_NO_FLOW &&
+	if (miss == NULL)
+		return 0;
+	side %= 2;
+	if (!miss->is_seen)
+		return miss->outcome == FAST_FRAGMENT &&
+		    datagram_find(&miss->datagram, tick_now()).state ==
+		    DATAGRAM_KNOWN;
+	return miss->outcome != FAST_NO_FLOW &&
 	    find(&miss->key, side).flow != NULL;
 }
 
@@ -135,8 +140,8 @@ static ALWAYS_INLINE bool leaves_outside(void *context, const struct miss *miss)
 	struct bpf_fib_lookup fib = {
 	    .family = 2, /* AF_INET */
 	    .ifindex = constants.devices[SPINAT_INSIDE],
-	    .ipv4_src = (uint32_t)miss->addresses,
-	    .ipv4_dst = (uint32_t)(miss->addresses >> 32),
+	    .ipv4_src = (uint32_t)miss->datagram.addresses,
+	    .ipv4_dst = (uint32_t)(miss->datagram.addresses >> 32),
 	};
 
 	/* Class D and above: multicast. */
@@ -153,7 +158,7 @@ static ALWAYS_INLINE bool is_queued(void *context,
 	if (to_public)
 		return is_of_rules(limits, miss, side);
 	if (side == SPINAT_OUTSIDE || limits->has_tunnels ||
-	    !is_inside(limits, (uint32_t)miss->addresses))
+	    !is_inside(limits, (uint32_t)miss->datagram.addresses))
 		return false;
 	return (limits->is_full || is_of_rules(limits, miss, side)) &&
 	    leaves_outside(context, miss);
@@ -171,8 +176,8 @@ static ALWAYS_INLINE bool has_socket(
 	    turn_pair16(miss->key.ids.raw, side == SPINAT_OUTSIDE);
 	struct bpf_sock_tuple tuple = {
 	    .ipv4 = {
-		.saddr = (uint32_t)miss->addresses,
-		.daddr = (uint32_t)(miss->addresses >> 32),
+		.saddr = (uint32_t)miss->datagram.addresses,
+		.daddr = (uint32_t)(miss->datagram.addresses >> 32),
 		.sport = (uint16_t)ports,
 		.dport = (uint16_t)(ports >> 16),
 	    }};
@@ -211,8 +216,8 @@ static ALWAYS_INLINE uint64_t take_from(
 
 /* What becomes of a miss: the outcome it has, or one of the two that drop it.
  */
-static SLOW_CALL unsigned spend(
-    void *context, const struct miss *miss, enum spinat_side side)
+SLOW_CALL unsigned spend(
+    CONTEXT *context, const struct miss *miss, uint32_t side)
 {
 	const uint32_t only = 0, from = side;
 	const struct fast_settings *set = bpf_map_lookup_elem(&settings, &only);
@@ -224,15 +229,17 @@ static SLOW_CALL unsigned spend(
 	unsigned outcome;
 	bool to_public;
 
-	if (set == NULL || here == NULL)
-		return miss->outcome;
+	if (miss == NULL || set == NULL || here == NULL)
+		return FAST_NO_FLOW;
 	limits = &set->limits;
-	to_public = is_public(limits, (uint32_t)(miss->addresses >> 32));
+	to_public =
+	    is_public(limits, (uint32_t)(miss->datagram.addresses >> 32));
 	if (!is_queued(context, limits, miss, side, to_public))
 		return miss->outcome;
-	of_source = &here->sources[hash_words(&seed, (uint32_t)miss->addresses,
-				       0, 0, 0) %
-	    BUDGET_SOURCES];
+	of_source =
+	    &here->sources[hash_words(&seed, (uint32_t)miss->datagram.addresses,
+			       0, 0, 0) %
+		BUDGET_SOURCES];
 	if (is_used_up(*of_source, now, limits->cost_source, FAST_BURST_SOURCE))
 		outcome = FAST_OVER_SOURCE;
 	else if (is_used_up(here->all, now, limits->cost_all, FAST_BURST_ALL))

@@ -12,6 +12,7 @@
 
 #include "base/csum.h"
 #include "budget.h"
+#include "datagram.h"
 #include "find.h"
 #include "flow/translation.h"
 #include "next_hop.h"
@@ -27,6 +28,8 @@ struct packet {
 	uint64_t addresses; /* from the source on */
 	uint8_t protocol, icmp_type;
 	bool is_seen; /* the transport header, which the key is from */
+	bool is_first, is_later; /* fragment, that may be taken */
+	be16 id;                 /* of IP, as it came; then as it leaves */
 	struct key key;
 	struct found found;
 	struct flow_counter *counter;
@@ -38,6 +41,12 @@ struct packet {
 /* From which end of the packet `local` is: the source, for what came from the
  * inside or leaves to the outside. */
 enum turn { LOCAL_IS_SOURCE = 0, LOCAL_IS_DESTINATION = 1 };
+
+/* Of what comes from a side. */
+static ALWAYS_INLINE enum turn turn_of(enum spinat_side side)
+{
+	return side == SPINAT_INSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
+}
 
 /* The tuple that a header and the 8 bytes behind it tell. */
 static ALWAYS_INLINE void set_key(struct key *key, const uint8_t *ip,
@@ -111,9 +120,13 @@ static ALWAYS_INLINE unsigned parse_transport(struct packet *packet,
 	}
 }
 
+/* Whether fragments may be taken, too.  Those of TCP are not: one may begin
+ * inside the header (RFC 3128). */
+enum with { WHOLE_ONLY, FRAGMENTS_TOO };
+
 /* Fills in the key, as packets on the wire of that side have it. */
 static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
-    const void *end, enum spinat_side wire, enum turn turn)
+    const void *end, enum spinat_side wire, enum turn turn, enum with with)
 {
 	const uint8_t *ip = data + ETH_HLEN;
 	const uint8_t *l4 = ip + IP4_HEADER_MIN;
@@ -123,7 +136,9 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 	packet->key = (struct key){0};
 	packet->addresses = 0;
 	packet->protocol = packet->icmp_type = 0;
-	packet->is_seen = false;
+	packet->is_seen = packet->is_first = packet->is_later = false;
+	packet->id = (be16){0};
+	packet->found.flow = NULL;
 	if (l4 > (const uint8_t *)end)
 		return FAST_MALFORMED;
 	if (!be16_equal(
@@ -134,17 +149,27 @@ static ALWAYS_INLINE unsigned parse(struct packet *packet, uint8_t *data,
 	if (ip[0] != IP4_PLAIN)
 		return FAST_OPTIONS;
 	packet->length = be16_to_host(load_be16(ip + IP4_TOTAL_LENGTH));
+	packet->id = load_be16(ip + IP4_ID);
+	fragment = load_be16(ip + IP4_FRAGMENT).raw;
+	if ((fragment & htobe16(IP4_FRAGMENT_OFFSET)) != 0) {
+		packet->is_later = true;
+		return with == FRAGMENTS_TOO &&
+			packet->protocol != IPPROTO_TCP &&
+			packet->length > IP4_HEADER_MIN
+		    ? FAST_TAKEN
+		    : FAST_FRAGMENT;
+	}
 	if (packet->length < IP4_HEADER_MIN + UDP_HEADER ||
 	    data + HEADERS_MIN > (const uint8_t *)end)
 		return FAST_MALFORMED;
-	fragment = load_be16(ip + IP4_FRAGMENT).raw;
-	if ((fragment & htobe16(IP4_FRAGMENT_OFFSET)) != 0)
-		return FAST_FRAGMENT;
 	packet->is_seen = true;
 	set_key(&packet->key, ip, packet->protocol, wire, turn);
 	outcome = parse_transport(packet, l4, end, wire, turn);
-	return (fragment & htobe16(IP4_MORE_FRAGMENTS)) != 0 ? FAST_FRAGMENT
-							     : outcome;
+	packet->is_first = (fragment & htobe16(IP4_MORE_FRAGMENTS)) != 0;
+	return packet->is_first &&
+		(with == WHOLE_ONLY || packet->protocol == IPPROTO_TCP)
+	    ? FAST_FRAGMENT
+	    : outcome;
 }
 
 /* Whether the rules have passed this flow's packets of late. */
@@ -184,8 +209,7 @@ static ALWAYS_INLINE unsigned check_flow(
 	packet->counter = counter_of(side, packet->found.number);
 	if (packet->counter == NULL)
 		return FAST_NO_FLOW;
-	packet->now = tick_of(
-	    constants.clock_begin + (spinat_time)bpf_ktime_get_coarse_ns());
+	packet->now = tick_now();
 	return check_rules(packet);
 }
 
@@ -206,7 +230,7 @@ static ALWAYS_INLINE uint16_t length_of_leaving(const struct packet *packet,
 {
 	uint32_t header = UDP_HEADER;
 
-	if (segment == 0)
+	if (segment == 0 || packet->is_later)
 		return (uint16_t)packet->length;
 	if (packet->protocol == IPPROTO_TCP &&
 	    l4 + TCP_HEADER_MIN <= (const uint8_t *)end)
@@ -214,41 +238,93 @@ static ALWAYS_INLINE uint16_t length_of_leaving(const struct packet *packet,
 	return (uint16_t)(IP4_HEADER_MIN + header + segment);
 }
 
-/* Of a packet that came from `side`; FAST_TAKEN: it can be.  `segment`: of a
- * large packet, how many bytes each of those that it stands for holds; else 0.
- */
-static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
-    uint8_t *data, const void *end, enum spinat_side side, uint32_t segment)
+/* What a flow makes of a packet, if it may be taken. */
+static ALWAYS_INLINE unsigned look_for_flow(
+    struct packet *packet, const uint8_t *l4, enum spinat_side side)
 {
-	const enum turn turn =
-	    side == SPINAT_INSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
-	unsigned outcome = parse(packet, data, end, side, turn);
-	struct leaving leaving;
-	const uint8_t *ip;
+	unsigned outcome;
 
-	if (outcome != FAST_TAKEN)
-		return outcome;
 	packet->found = find(&packet->key, side);
 	if (packet->found.flow == NULL)
 		return FAST_NO_FLOW;
 	outcome = check_flow(packet, side);
 	if (outcome != FAST_TAKEN)
 		return outcome;
-	ip = data + ETH_HLEN;
 	if (packet->protocol == IPPROTO_ESP)
-		outcome = check_sequence(packet,
-		    be32_to_host(
-			load_be32(ip + IP4_HEADER_MIN + ESP_SEQUENCE)));
+		outcome = check_sequence(
+		    packet, be32_to_host(load_be32(l4 + ESP_SEQUENCE)));
 	if (outcome != FAST_TAKEN)
 		return outcome;
+	packet->to = translation_of(packet->found.flow, side);
+	return FAST_TAKEN;
+}
+
+static ALWAYS_INLINE struct datagram_key key_of_datagram(
+    const struct packet *packet, enum spinat_side side)
+{
+	return datagram_key_of(
+	    packet->addresses, packet->protocol, packet->id, side);
+}
+
+/* What the first fragment was made into, so are the later ones. */
+static ALWAYS_INLINE unsigned look_for_first(
+    struct packet *packet, enum spinat_side side)
+{
+	const struct datagram_key key = key_of_datagram(packet, side);
+	struct datagram datagram;
+
+	packet->now = tick_now();
+	datagram = datagram_find(&key, packet->now);
+	if (datagram.state != DATAGRAM_TAKEN)
+		return FAST_FRAGMENT;
+	packet->to = (struct translation){
+	    .addresses = datagram.addresses,
+	    .address_delta = datagram.address_delta,
+	};
+	packet->id = datagram.id;
+	return datagram.epoch == epoch() ? FAST_TAKEN : FAST_RULES;
+}
+
+/* Whether a fragment of a datagram was left, so that the rest must be. */
+static ALWAYS_INLINE bool is_left(
+    const struct packet *packet, enum spinat_side side)
+{
+	const struct datagram_key key = key_of_datagram(packet, side);
+	const uint8_t state = datagram_find(&key, packet->now).state;
+
+	return state == DATAGRAM_LEFT || state == DATAGRAM_KNOWN;
+}
+
+/* Instead of an outcome: it may be half done, and is dropped. */
+#define LOST FAST_OUTCOMES
+
+/* Of a packet that came from `side`; FAST_TAKEN: it can be.  `segment`: of a
+ * large packet, how many bytes each of those that it stands for holds; else 0.
+ */
+static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
+    uint8_t *data, const void *end, enum spinat_side side, uint32_t segment,
+    enum with with)
+{
+	const uint8_t *ip = data + ETH_HLEN;
+	const uint8_t *l4 = ip + IP4_HEADER_MIN;
+	unsigned outcome = parse(packet, data, end, side, turn_of(side), with);
+	struct leaving leaving;
+
+	if (outcome != FAST_TAKEN)
+		return outcome;
+	outcome = with == FRAGMENTS_TOO && packet->is_later
+	    ? look_for_first(packet, side)
+	    : look_for_flow(packet, l4, side);
+	if (outcome != FAST_TAKEN)
+		return outcome;
+	if (with == FRAGMENTS_TOO && packet->is_first && is_left(packet, side))
+		return FAST_FRAGMENT;
 	if (ip[IP4_TTL] <= 1)
 		return FAST_TTL;
-	packet->to = translation_of(packet->found.flow, side);
 	leaving = (struct leaving){
 	    .addresses = packet->to.addresses,
 	    .ports = packet->to.ports,
-	    .length =
-		length_of_leaving(packet, ip + IP4_HEADER_MIN, end, segment),
+	    .length = length_of_leaving(packet, l4, end, segment),
 	    .protocol = packet->protocol,
 	    .tos = ip[IP4_TOS],
 	};
@@ -256,23 +332,58 @@ static ALWAYS_INLINE unsigned look(void *context, struct packet *packet,
 	    context, &packet->next_hop, &leaving, side, packet->now);
 }
 
-/* What becomes of a packet that is not taken. */
-static ALWAYS_INLINE unsigned leave(void *context, const struct packet *packet,
-    enum spinat_side side, unsigned outcome)
+/* Of a first fragment that is taken, before it leaves: the later ones may come
+ * at once. */
+static ALWAYS_INLINE void note_first(
+    const struct packet *packet, const struct datagram_key *key)
 {
-	if (is_miss(outcome)) {
-		const struct miss miss = {
-		    .key = packet->key,
-		    .addresses = packet->addresses,
-		    .protocol = packet->protocol,
-		    .icmp_type = packet->icmp_type,
-		    .is_seen = packet->is_seen,
-		    .outcome = (uint8_t)outcome,
-		};
+	const struct datagram datagram = {
+	    .addresses = packet->to.addresses,
+	    .address_delta = packet->to.address_delta,
+	    .id = packet->id,
+	    .state = DATAGRAM_TAKEN,
+	    .epoch = epoch(),
+	};
 
-		if (!is_of_known_flow(&miss, side))
+	datagram_note(key, &datagram, packet->now);
+}
+
+static SLOW_CALL void note_left(
+    const struct datagram_key *key, enum datagram_state state)
+{
+	const struct datagram datagram = {.state = (uint8_t)state};
+
+	datagram_note(key, &datagram, tick_now());
+}
+
+/* What becomes of a packet that is not taken: the outcome it has, or one of the
+ * two that drop it.  Not in line, and parsed again: what is taken shall not pay
+ * for it. */
+static SLOW_CALL unsigned leave(CONTEXT *context, uint8_t *data,
+    const void *end, enum spinat_side side, unsigned outcome)
+{
+	struct packet packet;
+	struct miss miss;
+	bool is_known = true;
+
+	(void)parse(&packet, data, end, side, turn_of(side), FRAGMENTS_TOO);
+	miss = (struct miss){
+	    .key = packet.key,
+	    .datagram = key_of_datagram(&packet, side),
+	    .protocol = packet.protocol,
+	    .icmp_type = packet.icmp_type,
+	    .is_seen = packet.is_seen,
+	    .outcome = (uint8_t)outcome,
+	};
+	if (is_miss(outcome)) {
+		is_known = is_of_known_flow(&miss, side);
+		if (!is_known)
 			outcome = spend(context, &miss, side);
 	}
+	if (packet.is_first && is_known)
+		note_left(&miss.datagram, DATAGRAM_KNOWN);
+	else if (packet.is_later && !is_known && outcome == FAST_FRAGMENT)
+		note_left(&miss.datagram, DATAGRAM_LEFT);
 	count(side, outcome, 0);
 	return outcome;
 }
@@ -285,30 +396,31 @@ static ALWAYS_INLINE bool is_dropped(unsigned outcome)
 /* The id of what leaves under a public address, where it means anything; the
  * change of the header's checksum. */
 static ALWAYS_INLINE uint64_t rewrite_identity(
-    const struct packet *packet, uint8_t *ip, uint32_t segments)
+    struct packet *packet, uint8_t *ip, uint32_t segments)
 {
 	const struct hash_seed seed = seed_of(&constants.layout.identity);
 	const uint32_t only = 0;
 	const be16 old = load_be16(ip + IP4_ID);
 	struct sequences *sequences;
-	be16 id;
 
 	if (!identity_matters(ip, packet->length))
 		return 0;
 	sequences = bpf_map_lookup_elem(&identities, &only);
 	if (sequences == NULL)
 		return 0;
-	id = identity_draw_from(&sequences->next[identity_sequence(&seed,
-				    packet->to.addresses, packet->protocol)],
-	    segments);
-	store_be16(ip + IP4_ID, id);
-	return csum_change16(old, id);
+	if (!packet->is_later)
+		packet->id = identity_draw_from(
+		    &sequences->next[identity_sequence(
+			&seed, packet->to.addresses, packet->protocol)],
+		    segments);
+	store_be16(ip + IP4_ID, packet->id);
+	return csum_change16(old, packet->id);
 }
 
 /* What every header of a taken packet becomes: Ethernet's, and IP's.
  * `segments`: of a large packet, how many it stands for; else 1. */
-static ALWAYS_INLINE void rewrite_head(const struct packet *packet,
-    uint8_t *data, enum spinat_side side, uint32_t segments)
+static ALWAYS_INLINE void rewrite_head(struct packet *packet, uint8_t *data,
+    enum spinat_side side, uint32_t segments)
 {
 	uint8_t *ip = data + ETH_HLEN;
 	const be16 hops = load_be16(ip + IP4_TTL);
@@ -327,14 +439,17 @@ static ALWAYS_INLINE void rewrite_head(const struct packet *packet,
 	    csum_apply(load_be16(ip + IP4_CHECKSUM), csum_fold(change)));
 }
 
+/* Later fragments are not counted to their flow, as the engine counts none. */
 static ALWAYS_INLINE void note_taken(
     struct packet *packet, enum spinat_side side, const uint8_t *l4)
 {
+	count(side, FAST_TAKEN, packet->length);
+	if (packet->is_later)
+		return;
 	flow_count(packet->counter, packet->length, packet->now);
 	if (packet->protocol == IPPROTO_ESP)
 		packet->found.flow->highest_sequence =
 		    be32_to_host(load_be32(l4 + ESP_SEQUENCE));
-	count(side, FAST_TAKEN, packet->length);
 }
 
 #endif

@@ -14,6 +14,8 @@
 #include "packet/identity.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* Off the way of what is taken: its registers and stack are kept for that. */
+#define SLOW_CALL __attribute__((noinline))
 
 struct bucket {
 	uint32_t slots[INDEX_BUCKET_SLOTS];
@@ -71,11 +73,25 @@ static ALWAYS_INLINE struct flow_counter *counter_of(
 	    : bpf_map_lookup_elem(&counters_outside, &number);
 }
 
+/* The engine's clock. */
+static ALWAYS_INLINE tick tick_now(void)
+{
+	return tick_of(
+	    constants.clock_begin + (spinat_time)bpf_ktime_get_coarse_ns());
+}
+
 static ALWAYS_INLINE const struct fast_settings *settings_now(void)
 {
 	const uint32_t only = 0;
 
 	return bpf_map_lookup_elem(&settings, &only);
+}
+
+static ALWAYS_INLINE uint8_t epoch(void)
+{
+	const struct fast_settings *now = settings_now();
+
+	return now == NULL ? 0 : now->epoch;
 }
 
 #endif

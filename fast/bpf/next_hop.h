@@ -40,9 +40,8 @@ struct leaving {
 	uint8_t protocol, tos;
 };
 
-static ALWAYS_INLINE unsigned ask_routes(void *context,
-    struct next_hop *next_hop, const struct leaving *leaving,
-    enum spinat_side side)
+static SLOW_CALL unsigned ask_routes(void *context, struct next_hop *next_hop,
+    const struct leaving *leaving, enum spinat_side side)
 {
 	struct bpf_fib_lookup fib = {
 	    .family = 2, /* AF_INET */
@@ -97,6 +96,7 @@ static ALWAYS_INLINE unsigned find_next_hop(void *context,
 	    UINT32_C(0x9e3779b1);
 	const uint32_t number = mixed >> (32 - NEXT_HOPS_BITS);
 	struct next_hop *next_hop = bpf_map_lookup_elem(&next_hops, &number);
+	struct leaving asked;
 	unsigned outcome;
 
 	if (next_hop == NULL)
@@ -105,7 +105,8 @@ static ALWAYS_INLINE unsigned find_next_hop(void *context,
 	if (fits(next_hop, leaving, now))
 		return FAST_TAKEN;
 	next_hop->is_known = 0;
-	outcome = ask_routes(context, next_hop, leaving, side);
+	asked = *leaving; /* which itself stays in registers */
+	outcome = ask_routes(context, next_hop, &asked, side);
 	if (outcome != FAST_TAKEN)
 		return outcome;
 	next_hop->asked = now;

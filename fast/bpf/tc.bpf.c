@@ -9,6 +9,7 @@
  */
 #include <linux/pkt_cls.h>
 
+#define CONTEXT struct __sk_buff
 #include "look.h"
 
 /* "Go on with the next program", or with the packet's way: TCX_NEXT, and
@@ -101,35 +102,75 @@ static ALWAYS_INLINE bool is_tagged(const struct __sk_buff *skb)
 	return skb->vlan_present != 0;
 }
 
-static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
+static ALWAYS_INLINE unsigned translate(struct __sk_buff *skb,
+    struct packet *packet, enum spinat_side side, enum with with)
+{
+	uint8_t *data = (uint8_t *)(long)skb->data;
+	unsigned outcome = look(skb, packet, data,
+	    (const void *)(long)skb->data_end, side, skb->gso_size, with);
+	struct datagram_key key;
+	uint8_t *l4;
+
+	if (outcome != FAST_TAKEN)
+		return outcome;
+	if (ETH_HLEN + packet->length > skb->len)
+		return FAST_MALFORMED;
+	key = key_of_datagram(packet, side);
+	if (!packet->is_later) {
+		if (change_checksum(skb, packet) != 0)
+			return LOST;
+		data = (uint8_t *)(long)skb->data;
+		if (data + HEADERS_MIN > (const uint8_t *)(long)skb->data_end)
+			return LOST; /* cannot be: it was there */
+	}
+	l4 = data + ETH_HLEN + IP4_HEADER_MIN;
+	rewrite_head(
+	    packet, data, side, skb->gso_segs == 0 ? 1 : skb->gso_segs);
+	if (!packet->is_later)
+		rewrite_ids(packet, l4);
+	if (packet->is_first)
+		note_first(packet, &key);
+	note_taken(packet, side, l4);
+	return FAST_TAKEN;
+}
+
+/* Each with a stack of its own, since what they call needs one too. */
+static SLOW_CALL unsigned translate_whole(
+    struct __sk_buff *skb, enum spinat_side side)
 {
 	struct packet packet;
+
+	return translate(skb, &packet, side, WHOLE_ONLY);
+}
+
+/* Asked for again from the start: what is whole shall not pay for it. */
+static SLOW_CALL unsigned translate_fragment(
+    struct __sk_buff *skb, enum spinat_side side)
+{
+	struct packet packet = {0};
+
+	return translate(skb, &packet, side, FRAGMENTS_TOO);
+}
+
+static ALWAYS_INLINE int run(struct __sk_buff *skb, enum spinat_side side)
+{
 	unsigned outcome;
-	uint8_t *data;
 
 	if (is_tagged(skb)) {
 		count(side, FAST_NOT_IPV4, 0);
 		return GO_ON;
 	}
 	make_linear(skb);
-	data = (uint8_t *)(long)skb->data;
-	outcome = look(skb, &packet, data, (const void *)(long)skb->data_end,
-	    side, skb->gso_size);
-	if (outcome == FAST_TAKEN && ETH_HLEN + packet.length > skb->len)
-		outcome = FAST_MALFORMED;
+	outcome = translate_whole(skb, side);
+	if (outcome == FAST_FRAGMENT)
+		outcome = translate_fragment(skb, side);
+	if (outcome == LOST)
+		return TC_ACT_SHOT;
 	if (outcome != FAST_TAKEN)
-		return is_dropped(leave(skb, &packet, side, outcome))
+		return is_dropped(leave(skb, (uint8_t *)(long)skb->data,
+			   (const void *)(long)skb->data_end, side, outcome))
 		    ? TC_ACT_SHOT
 		    : GO_ON;
-	if (change_checksum(skb, &packet) != 0)
-		return TC_ACT_SHOT; /* no memory; it may be half done */
-	data = (uint8_t *)(long)skb->data;
-	if (data + HEADERS_MIN > (const uint8_t *)(long)skb->data_end)
-		return TC_ACT_SHOT; /* cannot be: it was there */
-	rewrite_head(
-	    &packet, data, side, skb->gso_segs == 0 ? 1 : skb->gso_segs);
-	rewrite_ids(&packet, data + ETH_HLEN + IP4_HEADER_MIN);
-	note_taken(&packet, side, data + ETH_HLEN + IP4_HEADER_MIN);
 	set_taken();
 	return (int)bpf_redirect(constants.devices[!side], 0);
 }
@@ -140,25 +181,26 @@ static ALWAYS_INLINE int note(struct __sk_buff *skb, enum spinat_side wire)
 {
 	const enum turn turn =
 	    wire == SPINAT_OUTSIDE ? LOCAL_IS_SOURCE : LOCAL_IS_DESTINATION;
-	const struct fast_settings *settings;
 	struct flow_counter *counter;
 	struct packet packet;
 	struct found found;
+	uint8_t now;
 
 	if (was_taken() || is_tagged(skb))
 		return GO_ON;
 	make_linear(skb);
 	if (parse(&packet, (uint8_t *)(long)skb->data,
-		(const void *)(long)skb->data_end, wire, turn) != FAST_TAKEN)
+		(const void *)(long)skb->data_end, wire, turn,
+		FRAGMENTS_TOO) != FAST_TAKEN ||
+	    packet.is_later)
 		return GO_ON;
 	found = find(&packet.key, wire);
 	if (found.flow == NULL)
 		return GO_ON;
-	settings = settings_now();
+	now = epoch();
 	counter = counter_of(!wire, found.number);
-	if (counter != NULL && settings != NULL &&
-	    fast_passed(counter) != settings->epoch)
-		fast_set_passed(counter, settings->epoch);
+	if (counter != NULL && fast_passed(counter) != now)
+		fast_set_passed(counter, now);
 	return GO_ON;
 }
 

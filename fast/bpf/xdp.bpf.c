@@ -6,6 +6,7 @@
  * whether a checksum is finished: it is for devices that take and give whole
  * ones (docs/fast-path.md).
  */
+#define CONTEXT struct xdp_md
 #include "look.h"
 
 static ALWAYS_INLINE void rewrite_checksum(uint8_t *at, uint16_t delta)
@@ -44,27 +45,61 @@ static ALWAYS_INLINE bool rewrite_transport(
 	return true;
 }
 
-static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
+static ALWAYS_INLINE unsigned translate(struct xdp_md *frame,
+    struct packet *packet, enum spinat_side side, enum with with)
 {
 	uint8_t *data = (uint8_t *)(long)frame->data;
 	const void *end = (const void *)(long)frame->data_end;
-	struct packet packet;
-	unsigned outcome = look(frame, &packet, data, end, side, 0);
-	uint8_t *l4;
+	uint8_t *l4 = data + ETH_HLEN + IP4_HEADER_MIN;
+	unsigned outcome = look(frame, packet, data, end, side, 0, with);
+	struct datagram_key key;
 
-	if (outcome == FAST_TAKEN &&
-	    data + ETH_HLEN + packet.length > (const uint8_t *)end)
-		outcome = FAST_MALFORMED;
 	if (outcome != FAST_TAKEN)
-		return is_dropped(leave(frame, &packet, side, outcome))
-		    ? XDP_DROP
-		    : XDP_PASS;
-	l4 = data + ETH_HLEN + IP4_HEADER_MIN;
-	rewrite_head(&packet, data, side, 1);
-	if (!rewrite_transport(&packet, l4, end))
+		return outcome;
+	if (data + ETH_HLEN + packet->length > (const uint8_t *)end)
+		return FAST_MALFORMED;
+	key = key_of_datagram(packet, side);
+	rewrite_head(packet, data, side, 1);
+	if (!packet->is_later && !rewrite_transport(packet, l4, end))
+		return LOST;
+	if (packet->is_first)
+		note_first(packet, &key);
+	note_taken(packet, side, l4);
+	return FAST_TAKEN;
+}
+
+/* Each with a stack of its own, since what they call needs one too. */
+static SLOW_CALL unsigned translate_whole(
+    struct xdp_md *frame, enum spinat_side side)
+{
+	struct packet packet;
+
+	return translate(frame, &packet, side, WHOLE_ONLY);
+}
+
+/* Asked for again from the start: what is whole shall not pay for it. */
+static SLOW_CALL unsigned translate_fragment(
+    struct xdp_md *frame, enum spinat_side side)
+{
+	struct packet packet = {0};
+
+	return translate(frame, &packet, side, FRAGMENTS_TOO);
+}
+
+static ALWAYS_INLINE int run(struct xdp_md *frame, enum spinat_side side)
+{
+	unsigned outcome = translate_whole(frame, side);
+
+	if (outcome == FAST_FRAGMENT)
+		outcome = translate_fragment(frame, side);
+	if (outcome == FAST_TAKEN)
+		return (int)bpf_redirect(constants.devices[!side], 0);
+	if (outcome == LOST)
 		return XDP_DROP;
-	note_taken(&packet, side, l4);
-	return (int)bpf_redirect(constants.devices[!side], 0);
+	return is_dropped(leave(frame, (uint8_t *)(long)frame->data,
+		   (const void *)(long)frame->data_end, side, outcome))
+	    ? XDP_DROP
+	    : XDP_PASS;
 }
 
 SEC("xdp")

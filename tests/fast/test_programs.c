@@ -476,7 +476,7 @@ static void change(const char *command)
 static void test_left_alone(void **state)
 {
 	struct bed *bed = start_fast();
-	struct pkt pkt, parts[4];
+	struct pkt pkt;
 	const uint16_t port = open_udp(bed);
 	(void)state;
 
@@ -487,11 +487,6 @@ static void test_left_alone(void **state)
 	pkt.data[8] = 2;
 	fix_sums(&pkt);
 	assert_taken(bed, SPINAT_INSIDE, &pkt);
-
-	make_udp(&pkt, INSIDE1, 4000, REMOTE1, 53, "0123456789abcdef", 16);
-	assert_int_equal(make_fragments(&pkt, 16, parts, COUNT_OF(parts)), 2);
-	assert_left(bed, SPINAT_INSIDE, &parts[0], FAST_FRAGMENT);
-	assert_left(bed, SPINAT_INSIDE, &parts[1], FAST_FRAGMENT);
 
 	udp_out(&pkt);
 	memmove(pkt.data + 24, pkt.data + 20, pkt.length - 20);

@@ -21,15 +21,15 @@ class Echo:
         for one in (self.server, self.host):
             one.settimeout(1)
 
-    def asks(self, answered: bool = True) -> bool:
+    def asks(self, answered: bool = True, question: bytes = b"question") -> bool:
         """One datagram there, and one back; whether they arrived."""
         try:
-            self.host.send(b"question")
-            data, who = self.server.recvfrom(100)
+            self.host.send(question)
+            data, who = self.server.recvfrom(65535)
             if not answered:
                 return True
             self.server.sendto(data, who)
-            return self.host.recv(100) == data
+            return self.host.recv(65535) == data == question
         except TimeoutError:
             return False
 

@@ -5,6 +5,7 @@ What it does to packets is in tests/fast; here are real hosts, with unfinished c
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from typing import Iterator
@@ -14,6 +15,8 @@ from conftest import Start
 from echo import PORT, Echo
 from esp_host import GCM, EspHost, connect
 from ike_end import IkeEnd, establish
+from scapy.layers.inet import IP, UDP, fragment
+from scapy.packet import Raw
 from test_ordinary import HOST, SERVER, transfer
 from wire import watch, wrong_checksums
 
@@ -58,6 +61,36 @@ def test_known_flows_stay_in_the_kernel(topology: Topology, fast: Spinatd, echo:
     # What is counted there is counted once, and seen at once.
     flow = next(one for one in fast.show_json("flows") if one["protocol"] in (17, "udp"))
     assert flow["packets"] == {"inside": 20, "outside": 20}
+
+
+@pytest.mark.parametrize("tracked", [False, True], ids=["untracked", "tracked"])
+def test_fragments_stay_in_the_kernel(topology: Topology, fast: Spinatd, echo: Echo, tracked: bool) -> None:
+    """Both ways, and also where connection tracking would put together what is left."""
+    rule = ["FORWARD", "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED"]
+    if tracked:
+        topology.gw.run("iptables", "-I", *rule)
+        time.sleep(0.3)
+    try:
+        assert all(echo.asks() for _ in range(3))
+        before = [taken(fast, side) for side in ("inside", "outside")]
+        with watch(topology, "udp") as wire:
+            assert all(echo.asks(question=os.urandom(4000)) for _ in range(20))
+        after = [taken(fast, side) for side in ("inside", "outside")]
+        assert all(now - then in (57, 60) for now, then in zip(after, before)), after  # (one may be a probe)
+        assert wire.leaked == [] and wrong_checksums(wire.packets) == []
+        assert len({packet.id for packet in wire.from_gateway}) == 20
+        # Later ones first: all of these go the long way, and arrive.
+        port = echo.host.getsockname()[1]
+        data = os.urandom(4000)
+        whole = IP(src=HOST, dst=SERVER, id=4711) / UDP(sport=port, dport=PORT) / Raw(data)
+        with topology["host"].socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            for part in reversed(fragment(IP(bytes(whole)), 1400)):
+                raw.sendto(bytes(part), (SERVER, 0))
+        assert echo.server.recv(65535) == data
+        assert taken(fast, "inside") == after[0]
+    finally:
+        if tracked:
+            topology.gw.run("iptables", "-D", *rule)
 
 
 @pytest.mark.parametrize("offload", ["none", "all", "hosts"])

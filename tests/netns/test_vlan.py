@@ -35,7 +35,8 @@ def vlans(request: pytest.FixtureRequest, topology: Topology) -> Iterator[None]:
     """VLAN 10 between the host and the gateway, 20 between the gateway and its provider."""
     if lacking := need.for_vlans(topology.gw, "in"):
         pytest.skip("; ".join(lacking))
-    topology.offloads(request.param == "offload")
+    if request.param == "offload":
+        topology.let_hosts_offload()
     add(topology["host"], "eth0", 10, HOST)
     add(topology.gw, "in", 10, INSIDE)
     add(topology.gw, "out", 20, OUTSIDE)

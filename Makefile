@@ -6,8 +6,8 @@ FUZZ_SECONDS ?= 60
 PYTHON = /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build build-san demo check check-san bench bench-docs \
-    bench-gateway bench-gateway-docs simulation lint format fuzz install clean
+.PHONY: help deps build build-san demo check check-san check-kernels bench \
+    bench-docs bench-gateway bench-gateway-docs simulation lint format fuzz install clean
 
 help: ## this list
 	@echo "spinat: an SPI-aware NAT. Targets:"
@@ -41,6 +41,10 @@ build-san: $(SAN_BUILD)/build.ninja
 
 check-san: deps build-san
 	@$(PYTHON) tests/run.py --build $(SAN_BUILD) --suites unit,sim,replay,netns
+
+check-kernels: deps build ## the fast path on other kernels, each in a guest (QEMU)
+	@tools/install-deps qemu-system-x86
+	@$(PYTHON) tests/run.py --build $(BUILD) --suites kernels
 
 bench: deps build ## machine-readable figures of the engine
 	@bash -o pipefail -c 'for one in hash engine programs; do $(BUILD)/bench/bench-$$one || exit 1; done | \

@@ -2,10 +2,11 @@
 """Runs the test suites and ends with one line that counts them all.
 
     tests/run.py --build DIR [--suites unit,sim,replay,netns,uml,fuzz] [--in-turn]
+    tests/run.py --build DIR --suites kernels
 
 Suites: `unit` (the cmocka programs that Meson knows), `sim` (the simulator, each
 scenario a test), `replay`, `netns` and `uml` (pytest), `fuzz` (each libFuzzer
-target for two minutes from its corpus).
+target for two minutes from its corpus); and if it is asked for `kernels`.
 Every test counts by itself; a skipped one is listed with its reason.
 
 Suites run side by side.  Those of namespaces and guests wait more than they
@@ -184,7 +185,10 @@ def run_fuzz(suite: Suite) -> None:
 
 
 RUNNERS = {"unit": run_tap, "sim": run_tap, "replay": run_pytest,
-           "netns": run_pytest, "uml": run_pytest, "fuzz": run_fuzz}
+           "netns": run_pytest, "uml": run_pytest, "fuzz": run_fuzz,
+           "kernels": run_pytest}
+# It takes minutes where there is no KVM.
+ASKED_FOR = ("kernels",)
 
 
 class Running:
@@ -236,7 +240,8 @@ def run_suites(build: pathlib.Path, names: list[str], in_turn: bool) -> Tally:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--suites", default=",".join(RUNNERS))
+    parser.add_argument("--suites", default=",".join(
+        name for name in RUNNERS if name not in ASKED_FOR))
     parser.add_argument("--in-turn", action="store_true",
                         help="one suite after the other")
     options = parser.parse_args()

@@ -47,7 +47,7 @@ check-kernels: deps build ## the fast path on other kernels, each in a guest (QE
 	@$(PYTHON) tests/run.py --build $(BUILD) --suites kernels
 
 bench: deps build ## machine-readable figures of the engine
-	@bash -o pipefail -c 'for one in hash engine programs; do $(BUILD)/bench/bench-$$one || exit 1; done | \
+	@bash -o pipefail -c 'for one in hash engine adopt programs; do $(BUILD)/bench/bench-$$one || exit 1; done | \
 	    tee $(BUILD)/bench.txt'
 
 bench-docs: ## put the figures of the last bench into docs/

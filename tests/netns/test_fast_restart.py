@@ -305,7 +305,6 @@ def test_one_at_a_time(topology: Topology, fast: Spinatd) -> None:
     """A second daemon on the same interface is told so, and disturbs nothing."""
     other = Spinatd(topology, {"backend": "bpf", "fast_path_linger": "60"})
     other.config = fast.dir / "other.conf"
-    other.pid_file = fast.dir / "other.pid"
     lines = [line for line in other.lines() if not line.startswith(("pid_file", "control_socket"))]
     lines += [f"pid_file {fast.dir}/other.pid", f"control_socket {fast.dir}/other"]
     other.config.write_text("\n".join(lines) + "\n")

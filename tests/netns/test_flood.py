@@ -14,6 +14,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Start
+from echo import PORT, Echo
 from test_ordinary import HOST, HOST2, SERVER, transfer
 
 from lab.netns import Namespace
@@ -21,7 +22,6 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import INSIDE_IF, INSIDE_NET, OUTSIDE_IF, PUBLIC, Topology
 
 BACKENDS = ["bpf"]
-PORT = 7300
 RATE = 40_000  # packets a second of each flood: more than the budgets, less than the machine can
 ANY = "0.0.0.0/1"
 PORTS = "10000-32767"
@@ -62,16 +62,12 @@ def flooded(topology: Topology, inside: str = "", outside: str = "", seconds: fl
     assert all(int(count) > RATE * seconds / 4 for count in sent), sent
 
 
-class Stream:
+class Stream(Echo):
     """Datagrams of one UDP flow, a thousand a second, each answered by the server."""
 
     def __init__(self, topology: Topology) -> None:
-        self.server = topology["server"].socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.server.bind((SERVER, PORT))
-        self.host = topology["host"].socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.host.connect((SERVER, PORT))
+        super().__init__(topology)
         for one in (self.server, self.host):
-            one.settimeout(1)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self.sent = self.answered = 0
         self.end = False
@@ -102,8 +98,7 @@ class Stream:
         self.end = True
         for thread in self.threads:
             thread.join()
-        self.server.close()
-        self.host.close()
+        self.close()
 
     def run(self, seconds: float) -> float:
         """Sends for so long; the part that was lost."""

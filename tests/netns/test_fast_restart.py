@@ -142,9 +142,20 @@ def under_way(topology: Topology, spinat: Spinatd, seconds: int) -> Iterator[Tra
     yield traffic
 
 
-@pytest.mark.parametrize("restart", [stop_and_start, crash_and_start, stay_away])
+@pytest.mark.parametrize(
+    "fast, restart",
+    [
+        ("tc", stop_and_start),
+        ("tc", crash_and_start),
+        ("clsact", crash_and_start),
+        ("xdp", stop_and_start),
+        ("xdp", stay_away),
+    ],
+    indirect=["fast"],
+)
 def test_established_flows_lose_nothing(topology: Topology, fast: Spinatd, restart: Restart) -> None:
-    with watch(topology, f"ip host {SERVER}") as wire, watch(topology, f"ip host {SERVER}", INSIDE) as inside:
+    what = f"ip host {SERVER}"
+    with watch(topology, what, snap=2048) as wire, watch(topology, what, INSIDE, snap=128) as inside:
         with under_way(topology, fast, 8) as traffic:
             before = program_ids(fast)
             restart(fast)

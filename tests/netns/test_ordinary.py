@@ -371,7 +371,7 @@ def test_a_full_table_leaks_nothing(topology: Topology, start: Start) -> None:
 
 def test_tshark_agrees_about_checksums(topology: Topology, server: Server, spinat: Spinatd) -> None:
     """A second opinion, by Wireshark's dissectors."""
-    path: Path = topology.run.dir / "wire.pcap"
+    path: Path = topology.run.dir / "wire-router.pcap"
     with watch(topology):
         assert server.fetch(topology["host"])
         assert server.resolve(topology["host"])

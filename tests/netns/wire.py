@@ -39,12 +39,17 @@ OUTSIDE, INSIDE = ("router", "pub"), ("wires", "lan-gw")
 
 
 @contextmanager
-def watch(topology: Topology, expression: str = "ip", where: tuple[str, str] = OUTSIDE) -> Iterator[Wire]:
-    """Capture between the gateway and its provider's router, or the inside network."""
+def watch(
+    topology: Topology, expression: str = "ip", where: tuple[str, str] = OUTSIDE, snap: int = 0
+) -> Iterator[Wire]:
+    """Capture between the gateway and its provider's router, or the inside network.
+
+    With `snap` (bytes of each frame) there is room for many more that come at once.
+    """
     wire = Wire()
     space, interface = where
     path = topology.run.dir / f"wire-{space}.pcap"
-    with Capture(getattr(topology, space), interface, path, expression):
+    with Capture(getattr(topology, space), interface, path, expression, snap):
         yield wire
     wire.read(path)
 

@@ -18,10 +18,11 @@
 #include "spinat/spinat.h"
 #include "tests/wire.h"
 
-#define TIMES        5
-#define NOW          (1000 * SPINAT_SECOND)
-#define PER_ENDPOINT 256u /* flows of one inside endpoint, to as many remotes  \
-			   */
+#define TIMES 5
+#define NOW   (1000 * SPINAT_SECOND)
+#define PER_ENDPOINT                                                           \
+	256u /* flows of one inside endpoint, to as many remotes               \
+	      */
 
 static int make_memory(
     struct spinat_memory *memory, const struct spinat_config *config)

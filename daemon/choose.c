@@ -18,7 +18,15 @@ static bool lacks_xdp(
     const struct choose_facts *facts, const struct device *device)
 {
 	(void)facts;
-	return !has(device, DEVICE_XDP_BASIC | DEVICE_XDP_REDIRECT);
+	return !device->is_untold &&
+	    !has(device, DEVICE_XDP_BASIC | DEVICE_XDP_REDIRECT);
+}
+
+static bool is_untold(
+    const struct choose_facts *facts, const struct device *device)
+{
+	(void)facts;
+	return device->is_untold;
 }
 
 static bool is_too_wide(
@@ -44,7 +52,8 @@ static bool hides_tags(
 static bool sends_nothing(
     const struct choose_facts *facts, const struct device *device)
 {
-	return facts->is_attached && !has(device, DEVICE_XDP_XMIT);
+	return facts->is_attached && !device->is_untold &&
+	    !has(device, DEVICE_XDP_XMIT);
 }
 
 static bool wants_large(
@@ -60,6 +69,10 @@ static const struct {
 	bool forbids; /* else it is only unwise */
 } objections[] = {
     {lacks_xdp, "has no XDP of its own", true},
+    {is_untold,
+	"may have no XDP of its own, or may not send what XDP gives it: "
+	"kernels before 6.3 do not tell",
+	false},
     {is_too_wide, "has an MTU that no page holds a frame of", false},
     {is_virtual,
 	"is no hardware, and its senders may leave checksums unfinished and "

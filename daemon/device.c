@@ -164,6 +164,7 @@ static int take_features(const struct nlmsghdr *message, void *context)
 
 	(void)mnl_attr_parse(
 	    message, sizeof(struct genlmsghdr), note_attribute, &told);
+	device->is_untold = false;
 	features = told.by_type[NETDEV_A_XDP_FEATURES];
 	if (features != NULL && mnl_attr_validate(features, MNL_TYPE_U64) == 0)
 		device->xdp = mnl_attr_get_u64(features);
@@ -191,6 +192,7 @@ static void read_features(struct device *device, unsigned index)
 	    put_generic(room, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
 	uint16_t family = 0;
 
+	device->is_untold = true;
 	mnl_attr_put_strz(request, CTRL_ATTR_FAMILY_NAME, NETDEV_NAME);
 	if (ask(NETLINK_GENERIC, request, take_family, &family) != 0 ||
 	    family == 0)

@@ -20,7 +20,8 @@ struct device {
 	char name[IFNAMSIZ];
 	char kind[16];    /* "veth", "vlan" ..., else of which bus: "pci" */
 	bool is_hardware; /* what it receives comes off a cable */
-	uint64_t xdp;     /* DEVICE_XDP_*; 0: nothing, or nothing told */
+	uint64_t xdp;     /* DEVICE_XDP_* */
+	bool is_untold;   /* that is not known: before Linux 6.3 */
 	uint32_t mtu;
 	bool merges; /* makes large packets of small ones: GRO or LRO */
 	bool untags; /* takes VLAN tags off, and keeps them beside the frame */

@@ -31,7 +31,6 @@ struct fastpath {
 	int rules; /* firewall_watch(); -1: none */
 	struct event *rules_changed, *second, *beat;
 	bool is_under_way; /* the loop has begun */
-	spinat_time linger;
 	struct sides sums;
 	const char *hook;          /* NULL: nothing is attached */
 	char devices[2][IFNAMSIZ]; /* by side */
@@ -54,7 +53,6 @@ int fastpath_open(struct fastpath **result, struct conf *conf,
 		return error_set(error, -ENOMEM, "out of memory");
 	fastpath->rules = -1;
 	fastpath->conf = conf;
-	fastpath->linger = conf->fast_path_linger;
 	if (!stays)
 		code = fastpath_detach(conf, error);
 	if (code == 0)
@@ -138,7 +136,7 @@ static int start_beat(
 {
 	const struct timeval pause = {.tv_usec = FAST_BEAT_MS * 1000};
 
-	fast_set_linger(fastpath->fast, fastpath->linger);
+	fast_set_linger(fastpath->fast, fastpath->conf->fast_path_linger);
 	fastpath->beat = event_new(base, -1, EV_PERSIST, on_beat, fastpath);
 	if (fastpath->beat == NULL || event_add(fastpath->beat, &pause) != 0)
 		return error_set(error, -ENOMEM, "out of memory");
@@ -238,16 +236,17 @@ static int choose(struct choice *choice, const struct conf *conf,
 	    : error_set(error, -EOPNOTSUPP, "fast_path xdp: %s", choice->why);
 }
 
-/* What a device sends at XDP is known only now. */
 static enum fast_way way_of(const struct conf *conf)
 {
 	return strcmp(conf->fast_path, "clsact") == 0 ? FAST_BY_FILTERS
 						      : FAST_BY_LINKS;
 }
 
-static int attach(struct fastpath *fastpath, const struct conf *conf,
-    struct choice *choice, struct error *error)
+/* What a device sends at XDP is known only now. */
+static int attach(
+    struct fastpath *fastpath, struct choice *choice, struct error *error)
 {
+	const struct conf *conf = fastpath->conf;
 	int code = fast_attach(fastpath->fast, way_of(conf), error);
 
 	if (code != 0 || choice->hook == FAST_TC)
@@ -259,22 +258,22 @@ static int attach(struct fastpath *fastpath, const struct conf *conf,
 	return fast_attach(fastpath->fast, way_of(conf), error);
 }
 
-static void tell_choice(struct fastpath *fastpath, const struct conf *conf,
-    const struct choice *choice)
+static void tell_choice(struct fastpath *fastpath, const struct choice *choice)
 {
 	fastpath->hook = choice->hook == FAST_XDP ? "XDP" : "tc";
 	memcpy(fastpath->why, choice->why, sizeof(fastpath->why));
 	if (choice->why[0] == '\0')
 		return;
-	if (wish_of(conf) == CHOOSE_XDP)
+	if (wish_of(fastpath->conf) == CHOOSE_XDP)
 		log_warning("fast_path xdp: %s", choice->why);
 	else
 		log_notice("the fast path is at tc: %s", choice->why);
 }
 
-int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
-    struct spinat *engine, struct event_base *base, struct error *error)
+int fastpath_start(struct fastpath *fastpath, struct spinat *engine,
+    struct event_base *base, struct error *error)
 {
+	const struct conf *conf = fastpath->conf;
 	struct choice choice;
 	unsigned devices[2];
 	/* Whatever follows, what ends must be given back. */
@@ -294,13 +293,13 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 	if (code == 0)
 		code = start_beat(fastpath, base, error);
 	if (code == 0)
-		code = attach(fastpath, conf, &choice, error);
+		code = attach(fastpath, &choice, error);
 	if (code != 0) {
 		/* Those of a daemon before would go on. */
 		fast_detach(fastpath->fast);
 		return code;
 	}
-	tell_choice(fastpath, conf, &choice);
+	tell_choice(fastpath, &choice);
 	/* Who may not load programs is not told their size either. */
 	fast_get_programs(fastpath->fast, fastpath->programs);
 	memcpy(
@@ -311,8 +310,7 @@ int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
 
 bool fastpath_leave(struct fastpath *fastpath)
 {
-	if (fastpath_hook(fastpath) == NULL || fastpath->linger == 0 ||
-	    !fast_outlives(fastpath->fast))
+	if (fastpath_hook(fastpath) == NULL || !fast_outlives(fastpath->fast))
 		return false;
 	fast_leave(fastpath->fast);
 	return true;
@@ -433,9 +431,9 @@ json_t *fastpath_report(const struct fastpath *fastpath)
 	    fastpath->devices[SPINAT_INSIDE], "interface",
 	    fastpath->devices[SPINAT_OUTSIDE], "map_bytes",
 	    (json_int_t)fast_map_bytes(fastpath->fast), "at_start",
-	    report_start(fastpath), "outlives",
-	    fastpath->linger != 0 && fast_outlives(fastpath->fast),
-	    "linger_seconds", (json_int_t)(fastpath->linger / SPINAT_SECOND),
+	    report_start(fastpath), "outlives", fast_outlives(fastpath->fast),
+	    "linger_seconds",
+	    (json_int_t)(fastpath->conf->fast_path_linger / SPINAT_SECOND),
 	    "instructions", report_programs(fastpath), "inside",
 	    report_side(fastpath, SPINAT_INSIDE), "outside",
 	    report_side(fastpath, SPINAT_OUTSIDE));

@@ -24,8 +24,8 @@ int fastpath_open(struct fastpath **fastpath, struct conf *conf,
 void fastpath_adopt(struct fastpath *fastpath, struct spinat *engine);
 /** Loads the programs and lets them see packets; the way by which those come
  * that they leave must be open by now. */
-int fastpath_start(struct fastpath *fastpath, const struct conf *conf,
-    struct spinat *engine, struct event_base *base, struct error *error);
+int fastpath_start(struct fastpath *fastpath, struct spinat *engine,
+    struct event_base *base, struct error *error);
 /** Programs and tables shall outlive the daemon, for a while.  False: they
  * cannot, or are not to. */
 bool fastpath_leave(struct fastpath *fastpath);

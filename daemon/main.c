@@ -425,8 +425,8 @@ static int start_fast_path(struct daemon *daemon, struct error *error)
 
 	if (daemon->fastpath)
 		result = may_go_on(daemon,
-		    fastpath_start(daemon->fastpath, &daemon->conf,
-			daemon->engine, daemon->base, error),
+		    fastpath_start(
+			daemon->fastpath, daemon->engine, daemon->base, error),
 		    error);
 	if (result == 0 && !fastpath_hook(daemon->fastpath))
 		result = fastpath_detach(&daemon->conf, error);

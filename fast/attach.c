@@ -43,11 +43,6 @@ static bool is_by_link(const struct fast *fast, unsigned i)
 	return fast->way == FAST_BY_LINKS || is_at_xdp(i, fast->hook);
 }
 
-static struct fast_header *header_of(const struct fast *fast)
-{
-	return fast->mapped[FAST_MAP_HEADER];
-}
-
 static struct clsact_place place_of(const struct fast *fast, unsigned i)
 {
 	return (struct clsact_place){
@@ -64,7 +59,7 @@ static int take_over(struct fast *fast, unsigned i, int program)
 
 	if (link < 0)
 		return link;
-	if (header_of(fast)->devices[side] == fast->devices[side] &&
+	if (fast_header_of(fast)->devices[side] == fast->devices[side] &&
 	    bpf_link_update(link, program, NULL) == 0) {
 		fast->links[i] = link;
 		return 0;
@@ -102,7 +97,7 @@ static int attach_filter(struct fast *fast, unsigned i, int program)
 
 	fast->filters[i] = code == 0;
 	if (made_qdisc)
-		header_of(fast)->made_qdisc[places[i].side] = place.device;
+		fast_header_of(fast)->made_qdisc[places[i].side] = place.device;
 	return code;
 }
 
@@ -162,7 +157,8 @@ int fast_attach(struct fast *fast, enum fast_way way, struct error *error)
 		    "programs at tc of an earlier daemon cannot be removed: %s",
 		    strerror(-code));
 	}
-	memcpy(header_of(fast)->devices, fast->devices, sizeof(fast->devices));
+	memcpy(fast_header_of(fast)->devices, fast->devices,
+	    sizeof(fast->devices));
 	return 0;
 }
 
@@ -192,7 +188,7 @@ static void detach(struct fast *fast)
 	}
 	links_close(fast);
 	for (int side = 0; side < 2; side++) {
-		uint32_t *made = &header_of(fast)->made_qdisc[side];
+		uint32_t *made = &fast_header_of(fast)->made_qdisc[side];
 
 		if (*made != 0)
 			(void)clsact_remove_qdisc(*made);

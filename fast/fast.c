@@ -199,7 +199,7 @@ void fast_leave(struct fast *fast)
 	__atomic_store_n(&settings->alive,
 	    settings->alive - FAST_LATE_TICKS - 1, __ATOMIC_RELEASE);
 	(void)fast_wait_grace();
-	((struct fast_header *)fast->mapped[FAST_MAP_HEADER])->is_in_use = 0;
+	fast_header_of(fast)->is_in_use = 0;
 }
 
 int fast_forget_all(const char *bpffs, unsigned *count)

@@ -59,6 +59,11 @@ struct fast {
 	bool filters[FAST_LINKS];
 };
 
+static inline struct fast_header *fast_header_of(const struct fast *fast)
+{
+	return fast->mapped[FAST_MAP_HEADER];
+}
+
 /** The map's name, as fast/bpf/maps.h has it. */
 const char *tables_name(int map);
 /** Finds them, or makes them. */

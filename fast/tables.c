@@ -134,7 +134,7 @@ static bool find_all(
 
 	for (int map = 0; map < FAST_MAPS && code == 0; map++)
 		code = find(fast, map, region_sizes);
-	header = fast->mapped[FAST_MAP_HEADER];
+	header = fast_header_of(fast);
 	if (code == 0 &&
 	    (header->magic != FAST_MAGIC ||
 		header->layout != SPINAT_LAYOUT_VERSION ||
@@ -174,7 +174,7 @@ static int make_all(struct fast *fast, const struct spinat_config *config,
 			    kinds[map].name, strerror(-code),
 			    fast_who_may(code));
 	}
-	header = fast->mapped[FAST_MAP_HEADER];
+	header = fast_header_of(fast);
 	*header = (struct fast_header){
 	    .layout = SPINAT_LAYOUT_VERSION,
 	    .programs = FAST_LAYOUT_VERSION,
@@ -198,7 +198,7 @@ int tables_open(struct fast *fast, const struct spinat_config *config,
 	}
 	if (code != 0)
 		return code;
-	((struct fast_header *)fast->mapped[FAST_MAP_HEADER])->is_in_use = 1;
+	fast_header_of(fast)->is_in_use = 1;
 	for (int map = 0; map < FAST_MAPS; map++) {
 		const int region = kinds[map].region;
 

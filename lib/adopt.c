@@ -88,9 +88,10 @@ static bool remote_is_possible(
 	    : same_end(in, out) && !engine_is_public(engine, in.address, NULL);
 }
 
-static bool session_is_possible(const struct spinat *engine,
-    const struct flow *flow, unsigned public_number)
+static bool session_is_possible(
+    const struct spinat *engine, const struct flow *flow)
 {
+	unsigned public_number;
 	const unsigned kind = flow->flags & (FLOW_REDIRECTED | FLOW_MAPPED);
 
 	if (flow->key_kind != 0 || flow->origin > SPINAT_OUTSIDE ||
@@ -100,7 +101,8 @@ static bool session_is_possible(const struct spinat *engine,
 	    !state_is_possible(flow) || !deltas_are_right(flow) ||
 	    be32_is_zero(flow->side[SPINAT_INSIDE].local) ||
 	    engine_leaves_to_kernel(engine, flow->protocol) ||
-	    !engine_is_public(engine, flow->side[SPINAT_OUTSIDE].local, NULL) ||
+	    !engine_is_public(
+		engine, flow->side[SPINAT_OUTSIDE].local, &public_number) ||
 	    !remote_is_possible(engine, flow))
 		return false;
 	if (kind == FLOW_REDIRECTED)
@@ -166,16 +168,12 @@ static int adopt_session(struct spinat *engine, uint32_t number)
 /* All that can be said of a record by itself. */
 static bool is_possible(const struct spinat *engine, const struct flow *flow)
 {
-	unsigned public_number;
-
 	if (tick_is_after(flow->created, engine->tick))
 		return false;
 	if (flow->protocol == IPPROTO_ESP)
 		return flow->key_kind == KEY_INSIDE ||
 		    flow->key_kind == KEY_INSIDE_SPI_IN;
-	(void)engine_is_public(
-	    engine, flow->side[SPINAT_OUTSIDE].local, &public_number);
-	return session_is_possible(engine, flow, public_number);
+	return session_is_possible(engine, flow);
 }
 
 static void reject_impossible(

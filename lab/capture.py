@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import struct
@@ -16,6 +17,8 @@ from lab.netns import Namespace
 
 ETHERTYPE_IP = 0x0800
 PROTO_ESP = 50
+# What tcpdump says when it is asked by SIGUSR1.
+REPORT = re.compile(r"(\d+) packets? captured, (\d+) packets? received by filter")
 
 
 class Capture:
@@ -50,11 +53,23 @@ class Capture:
     ) -> None:
         assert self._process is not None
         time.sleep(0.05)  # what is on the wire now still belongs to it
+        self._drain(self._process)
         self._process.send_signal(signal.SIGINT)
         self._process.wait(10)
         log = self._log.read_text()
         if "\n0 packets dropped by kernel" not in log:
             raise RuntimeError(f"the capture is not complete: {log}")
+
+    def _drain(self, process: subprocess.Popen[str]) -> None:
+        """Until it has read all that it was given: what it has not when it ends is in nobody's count."""
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(0.02)
+            reports = REPORT.findall(self._log.read_text())
+            if reports and int(reports[-1][0]) >= int(reports[-1][1]):
+                return
+        raise RuntimeError(f"the capture is never up to date: {self._log.read_text()}")
 
 
 @dataclass(frozen=True)

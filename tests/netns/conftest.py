@@ -18,6 +18,7 @@ from lab import need  # noqa: E402
 from lab.cleanup import cleanup  # noqa: E402
 from lab.masquerade import Masquerade  # noqa: E402
 from lab.ordinary import Server  # noqa: E402
+from lab.quiet import quiet  # noqa: E402
 from lab.run import Run  # noqa: E402
 from lab.spinatd import Spinatd  # noqa: E402
 from lab.topology import PUBLIC, ROUTED, Topology  # noqa: E402
@@ -33,6 +34,13 @@ def topology() -> Iterator[Topology]:
     cleanup()
     with Run() as run:
         yield Topology(run, "netns")
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No other test that asks for it runs meanwhile."""
+    with quiet():
+        yield
 
 
 @pytest.fixture

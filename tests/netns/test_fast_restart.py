@@ -28,6 +28,7 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import INSIDE_IF, OUTSIDE_IF, Topology
 
 BACKENDS = ["bpf"]
+pytestmark = pytest.mark.usefixtures("alone")
 TICK = (1 << 27) / 1e9  # seconds
 PROBE_TICKS = 512  # fast/shared.h
 CLOCK_BEGIN = 365 * 24 * 3600  # seconds: daemon/clock.h
@@ -131,6 +132,12 @@ def carried(packets: list[IP]) -> Counter[str]:
     return counts
 
 
+def state(topology: Topology, spinat: Spinatd) -> str:
+    """All that tells where a packet was lost."""
+    queues = topology.gw.run("cat", "/proc/net/netfilter/nfnetlink_queue").stdout
+    return "\n".join([spinat.said(), spinat.show("datapath"), spinat.show("stats"), queues])
+
+
 @contextmanager
 def under_way(topology: Topology, spinat: Spinatd, seconds: int) -> Iterator[Traffic]:
     """Traffic that the kernel carries by itself by now."""
@@ -165,7 +172,7 @@ def test_established_flows_lose_nothing(topology: Topology, fast: Spinatd, resta
             time.sleep(0.5)
             assert taken(fast, "inside") > count + 40, said
         traffic.end()
-    assert carried(wire.packets) == carried(inside.packets), said
+    assert carried(wire.packets) == carried(inside.packets), state(topology, fast)
     assert len(carried(wire.packets)) == 6 and min(carried(wire.packets).values()) > 300, carried(wire.packets)
     assert wire.leaked == []
     # The router's GRO, without which it takes no frames of XDP, puts TCP together before the capture sees it.

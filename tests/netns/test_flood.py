@@ -22,6 +22,7 @@ from lab.spinatd import Spinatd, build_dir
 from lab.topology import INSIDE_IF, INSIDE_NET, OUTSIDE_IF, PUBLIC, Topology
 
 BACKENDS = ["bpf"]
+pytestmark = pytest.mark.usefixtures("alone")
 RATE = 40_000  # packets a second of each flood: more than the budgets, less than the machine can
 ANY = "0.0.0.0/1"
 PORTS = "10000-32767"

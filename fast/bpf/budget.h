@@ -71,7 +71,7 @@ SLOW_CALL int is_of_known_flow(const struct miss *miss, uint32_t side)
 		    datagram_find(&miss->datagram, tick_now()).state ==
 		    DATAGRAM_KNOWN;
 	return miss->outcome != FAST_NO_FLOW &&
-	    find(&miss->key, side).flow != NULL;
+	    find_elsewhere(&miss->key, hash_of(&miss->key), side) != 0;
 }
 
 /* ------------------------------------------------- what would be queued */

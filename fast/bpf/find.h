@@ -52,36 +52,21 @@ static ALWAYS_INLINE bool is_it(struct found *found, uint32_t number,
 	return true;
 }
 
-/* Slots are filled from the first on: most flows are among the first few. */
-#define SLOTS_AT_ONCE 4u
-
-static ALWAYS_INLINE bool find_among(struct found *found, const uint32_t *slots,
+/* The number of the flow with this key in one bucket; 0: there is none. */
+static ALWAYS_INLINE uint32_t find_in(const uint32_t *line,
     uint32_t number_mask, uint32_t tag, const struct key *key,
     enum spinat_side side)
 {
-	uint32_t number;
-	const unsigned matches =
-	    index_match_sole(slots, SLOTS_AT_ONCE, number_mask, tag, &number);
+	struct found found;
 
-	if (matches <= 1)
-		return matches != 0 && is_it(found, number, key, side);
-	for (uint32_t i = 0; i < SLOTS_AT_ONCE; i++)
-		if ((slots[i] & ~number_mask) == tag &&
-		    is_it(found, slots[i] & number_mask, key, side))
-			return true;
-	return false;
-}
-
-static ALWAYS_INLINE bool find_in(struct found *found, const uint32_t *line,
-    uint32_t number_mask, uint32_t tag, const struct key *key,
-    enum spinat_side side)
-{
-#pragma clang loop unroll(full)
-	for (unsigned from = 0; from < INDEX_BUCKET_SLOTS;
-	     from += SLOTS_AT_ONCE)
-		if (find_among(found, line + from, number_mask, tag, key, side))
-			return true;
-	return false;
+	if (line == NULL)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (uint32_t i = 0; i < INDEX_BUCKET_SLOTS; i++)
+		if ((line[i] & ~number_mask) == tag &&
+		    is_it(&found, line[i] & number_mask, key, side))
+			return found.number;
+	return 0;
 }
 
 /* Where a key is looked for. */
@@ -116,21 +101,17 @@ static ALWAYS_INLINE uint32_t find_anywhere(uint32_t head, uint64_t addresses,
     uint32_t ids, uint64_t hash, enum spinat_side side)
 {
 	struct key key = {.ids.raw = ids};
-	struct found found = {0};
 	struct place place;
-	const uint32_t *line;
+	uint32_t number;
 
 	memcpy(&key, &head, sizeof head);
 	memcpy(&key.local, &addresses, sizeof addresses);
 	place = place_of(key.kind, hash);
-	line = bucket_at(key.kind, place.first);
-	if (line != NULL &&
-	    find_in(&found, line, place.number_mask, place.tag, &key, side))
-		return found.number;
-	line = bucket_at(key.kind, place.other);
-	if (line != NULL)
-		find_in(&found, line, place.number_mask, place.tag, &key, side);
-	return found.number;
+	number = find_in(bucket_at(key.kind, place.first), place.number_mask,
+	    place.tag, &key, side);
+	return number != 0 ? number
+			   : find_in(bucket_at(key.kind, place.other),
+				 place.number_mask, place.tag, &key, side);
 }
 
 /*
@@ -150,27 +131,33 @@ __attribute__((noinline)) uint32_t find_anywhere_outside(
 	return find_anywhere(head, addresses, ids, hash, SPINAT_OUTSIDE);
 }
 
+static ALWAYS_INLINE uint32_t find_elsewhere(
+    const struct key *key, uint64_t hash, enum spinat_side side)
+{
+	const uint64_t addresses = load_pair32(&key->local);
+	uint32_t head;
+
+	memcpy(&head, key, sizeof head);
+	return side == SPINAT_INSIDE
+	    ? find_anywhere_inside(head, addresses, key->ids.raw, hash)
+	    : find_anywhere_outside(head, addresses, key->ids.raw, hash);
+}
+
 /* The flow with this key, which is one of the side `side`.  Where it is mostly
  * found is looked at first, without a call. */
 static ALWAYS_INLINE struct found find(
     const struct key *key, enum spinat_side side)
 {
-	const uint64_t addresses = load_pair32(&key->local);
 	const uint64_t hash = hash_of(key);
 	const struct place place = place_of(key->kind, hash);
 	const uint32_t *line = bucket_at(key->kind, place.first);
+	const uint32_t slot = line == NULL ? 0 : line[index_home(place.tag)];
 	struct found found = {0};
-	uint32_t head;
 
-	if (line != NULL &&
-	    index_match_sole(line, SLOTS_AT_ONCE, place.number_mask, place.tag,
-		&found.number) == 1 &&
-	    is_it(&found, found.number, key, side))
+	if ((slot & ~place.number_mask) == place.tag &&
+	    is_it(&found, slot & place.number_mask, key, side))
 		return found;
-	memcpy(&head, key, sizeof head);
-	found.number = side == SPINAT_INSIDE
-	    ? find_anywhere_inside(head, addresses, key->ids.raw, hash)
-	    : find_anywhere_outside(head, addresses, key->ids.raw, hash);
+	found.number = find_elsewhere(key, hash, side);
 	if (found.number != 0)
 		found.flow = bpf_map_lookup_elem(&flows, &found.number);
 	return found;

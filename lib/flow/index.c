@@ -33,10 +33,12 @@ static void store(uint32_t *slot, uint32_t value)
 static bool put(struct index *index, uint32_t bucket, uint32_t value)
 {
 	uint32_t *line = line_of(index, bucket);
+	const uint32_t home = index_home(value & ~index->number_mask);
 
 	for (unsigned i = 0; i < INDEX_BUCKET_SLOTS; i++) {
-		if (line[i] == 0) {
-			store(&line[i], value);
+		uint32_t *slot = &line[(home + i) % INDEX_BUCKET_SLOTS];
+		if (*slot == 0) {
+			store(slot, value);
 			return true;
 		}
 	}

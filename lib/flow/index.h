@@ -7,9 +7,11 @@
  * records).  Zero is an empty slot; record numbers count from 1.  A key has
  * two buckets; the second is worked out from the first and the tag alone, so a
  * slot can be moved without looking at its record.  Everything goes into the
- * first bucket while that has room, so most look-ups touch one line.  When both
- * are full, one of their 32 tenants is moved to its other bucket: at the load
- * this is built for (70 %) that always succeeds.
+ * first bucket while that has room, so most look-ups touch one line, and into
+ * the same slot of it, which the tag tells, while that is free: who cannot
+ * compare many at once looks at one slot, mostly.  When both buckets are full,
+ * one of their 32 tenants is moved to its other bucket: at the load this is
+ * built for (70 %) that always succeeds.
  *
  * The index never grows, never rehashes and knows no keys: whoever looks up
  * compares the records it is given.  Each change is one aligned store, which
@@ -69,6 +71,12 @@ static inline uint32_t index_tag(const struct index *index, uint64_t hash)
 	return tag != 0 ? tag : index->number_mask + 1;
 }
 
+/** The slot of either bucket that a tag is put into if it is free. */
+static inline uint32_t index_home(uint32_t tag)
+{
+	return tag >> 28;
+}
+
 /** The other bucket of a slot: its own inverse. */
 static inline uint32_t index_other(
     const struct index *index, uint32_t bucket, uint32_t tag)
@@ -90,30 +98,12 @@ static inline bool index_fits(
 	    (bucket == first || bucket == index_other(index, first, tag));
 }
 
+static_assert(INDEX_BUCKET_SLOTS == 1u << (32 - 28), "index_home");
+
 static inline const uint32_t *index_line(
     const struct index *index, uint32_t bucket)
 {
 	return index->slots + (size_t)bucket * INDEX_BUCKET_SLOTS;
-}
-
-/** Without branches, for where comparing many at once is not to be had (in
- * eBPF): how many of some slots hold this tag; `*record` is that of the only
- * one, if it is one. */
-static inline unsigned index_match_sole(const uint32_t *slots, unsigned count,
-    uint32_t number_mask, uint32_t tag, uint32_t *record)
-{
-	uint64_t matches = 0, found = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		const uint64_t differs = (slots[i] & ~number_mask) ^ tag;
-		/* all ones if it is zero */
-		const uint64_t equal = -((differs - 1) >> 63);
-
-		found |= slots[i] & equal;
-		matches -= equal;
-	}
-	*record = (uint32_t)found & number_mask;
-	return (unsigned)matches;
 }
 
 /** One bit for each slot of the bucket that holds this tag. */

@@ -199,6 +199,29 @@ static void test_guess(void **state)
 	stop(&bed);
 }
 
+/* Who looks at one slot only finds what came while that was free: all but as
+ * many as the table was full, on the average. */
+static void test_home(void **state)
+{
+	const uint32_t records = 10000;
+	uint32_t home = 0;
+	struct bed bed;
+	(void)state;
+
+	start(&bed, 2 * records, records);
+	for (uint32_t r = 1; r <= records; r++)
+		assert_true(index_insert(&bed.index, hash_of(r), r));
+	for (uint32_t r = 1; r <= records; r++) {
+		const uint32_t tag = index_tag(&bed.index, hash_of(r));
+		const uint32_t bucket = index_bucket(&bed.index, hash_of(r));
+		home += index_line(&bed.index, bucket)[index_home(tag)] ==
+		    (tag | r);
+	}
+	/* The load is 0.35 in the end, 0.175 on the way. */
+	assert_in_range(home, records * 80 / 100, records * 85 / 100);
+	stop(&bed);
+}
+
 /* A tag is never zero, which is an empty slot's; the second bucket's second is
  * the first. */
 static void test_tags_and_buckets(void **state)
@@ -250,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(test_short_tags),
 	    cmocka_unit_test(test_churn),
 	    cmocka_unit_test(test_guess),
+	    cmocka_unit_test(test_home),
 	    cmocka_unit_test(test_tags_and_buckets),
 	    cmocka_unit_test(test_equal_hashes_are_refused_in_the_end),
 	};

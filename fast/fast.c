@@ -232,6 +232,7 @@ static const struct {
     [FAST_TOO_BIG] = {"too-big", "larger than the other interface's MTU"},
     [FAST_OVER_SOURCE] = {"over-budget-source",
 	"dropped: too much of no known flow from this source"},
+    [FAST_SPOILT] = {"spoilt", "dropped: half translated, then no memory"},
     [FAST_OVER_ALL] = {"over-budget-all",
 	"dropped: too much of no known flow from all"},
 };

@@ -13,7 +13,7 @@
 #include "flow/flow.h"
 
 /** What became of a packet that a program saw.  Most leave it, as it came, to
- * the kernel's own way, on which the daemon gets it: all but TAKEN and the two
+ * the kernel's own way, on which the daemon gets it: all but TAKEN and those
  * that drop it. */
 enum fast_outcome {
 	FAST_TAKEN,        /* translated and sent on, here */
@@ -36,6 +36,7 @@ enum fast_outcome {
 	FAST_TOO_BIG,      /* for the next interface */
 	FAST_OVER_SOURCE,  /* dropped: its source has sent too many misses */
 	FAST_OVER_ALL,     /* dropped: all sources together have */
+	FAST_SPOILT,       /* dropped: the kernel could not rewrite it */
 	FAST_OUTCOMES
 };
 

@@ -295,9 +295,6 @@ static ALWAYS_INLINE bool is_left(
 	return state == DATAGRAM_LEFT || state == DATAGRAM_KNOWN;
 }
 
-/* Instead of an outcome: it may be half done, and is dropped. */
-#define LOST FAST_OUTCOMES
-
 /* Of a packet that came from `side`; FAST_TAKEN: it can be.  `segment`: of a
  * large packet, how many bytes each of those that it stands for holds; else 0.
  */
@@ -393,26 +390,36 @@ static ALWAYS_INLINE bool is_dropped(unsigned outcome)
 	return outcome == FAST_OVER_SOURCE || outcome == FAST_OVER_ALL;
 }
 
+/* So many ids of what has these addresses, from the source on, and this
+ * protocol; raw, the first of them.  Of most packets it does not matter. */
+static SLOW_CALL uint32_t draw_identity(
+    uint64_t addresses, uint32_t protocol, uint32_t count)
+{
+	const struct hash_seed seed = seed_of(&constants.layout.identity);
+	const uint32_t only = 0;
+	struct sequences *sequences = bpf_map_lookup_elem(&identities, &only);
+
+	if (sequences == NULL)
+		return 0;
+	return identity_draw_from(
+	    &sequences
+		 ->next[identity_sequence(&seed, addresses, (uint8_t)protocol)],
+	    count)
+	    .raw;
+}
+
 /* The id of what leaves under a public address, where it means anything; the
  * change of the header's checksum. */
 static ALWAYS_INLINE uint64_t rewrite_identity(
     struct packet *packet, uint8_t *ip, uint32_t segments)
 {
-	const struct hash_seed seed = seed_of(&constants.layout.identity);
-	const uint32_t only = 0;
 	const be16 old = load_be16(ip + IP4_ID);
-	struct sequences *sequences;
 
 	if (!identity_matters(ip, packet->length))
 		return 0;
-	sequences = bpf_map_lookup_elem(&identities, &only);
-	if (sequences == NULL)
-		return 0;
 	if (!packet->is_later)
-		packet->id = identity_draw_from(
-		    &sequences->next[identity_sequence(
-			&seed, packet->to.addresses, packet->protocol)],
-		    segments);
+		packet->id = (be16){(uint16_t)draw_identity(
+		    packet->to.addresses, packet->protocol, segments)};
 	store_be16(ip + IP4_ID, packet->id);
 	return csum_change16(old, packet->id);
 }

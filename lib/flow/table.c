@@ -61,23 +61,6 @@ uint32_t flow_table_find_mapping(
 	    same_mapping, table, key);
 }
 
-uint32_t flow_table_take(struct flow_table *table)
-{
-	uint32_t number = table->free;
-
-	if (number != 0)
-		table->free = table->flows[number].timer.next;
-	else if (table->highest < table->max)
-		number = ++table->highest;
-	else
-		return 0;
-	memset(&table->flows[number], 0, sizeof table->flows[number]);
-	for (int side = 0; side < 2; side++)
-		memset(&table->counters[side][number], 0,
-		    sizeof table->counters[side][number]);
-	return number;
-}
-
 static void push(struct flow_table *table, uint32_t *list, uint32_t number)
 {
 	struct flow *flow = &table->flows[number];
@@ -101,6 +84,43 @@ static void retire(struct flow_table *table, uint32_t number)
 void flow_table_put_back(struct flow_table *table, uint32_t number)
 {
 	push(table, &table->free, number);
+}
+
+/* Of the counters of one direction that share a cache line. */
+#define BESIDE (64u / sizeof(struct flow_counter))
+/* Records that are handed out for the first time, at once. */
+#define BLOCK 64u
+
+/* Flows that begin one after the other may be the busy ones, on two CPUs: their
+ * counters shall not share a line.  So of a block every fourth record comes
+ * first. */
+static void add_block(struct flow_table *table)
+{
+	const uint32_t first = table->highest + 1;
+	const uint32_t last = first | (BLOCK - 1);
+
+	table->highest = last < table->max ? last : table->max;
+	for (uint32_t turn = BESIDE; turn-- > 0;)
+		for (uint32_t n = table->highest; n >= first; n--)
+			if ((n - 1) % BESIDE == turn)
+				flow_table_put_back(table, n);
+}
+
+uint32_t flow_table_take(struct flow_table *table)
+{
+	uint32_t number;
+
+	if (table->free == 0 && table->highest < table->max)
+		add_block(table);
+	number = table->free;
+	if (number == 0)
+		return 0;
+	table->free = table->flows[number].timer.next;
+	memset(&table->flows[number], 0, sizeof table->flows[number]);
+	for (int side = 0; side < 2; side++)
+		memset(&table->counters[side][number], 0,
+		    sizeof table->counters[side][number]);
+	return number;
 }
 
 bool flow_table_publish(struct flow_table *table, uint32_t number)

@@ -298,6 +298,21 @@ static uint32_t number_of(const struct nat *nat, uint32_t slot)
 	return slot & layout.index.number_mask;
 }
 
+/* The record of the nth flow that was opened: they are handed out so that
+ * neighbours do not share a line of counters (flow/table.c). */
+static uint32_t nth(uint32_t n)
+{
+	return 1 + n * 4;
+}
+
+/* An empty slot of a bucket. */
+static uint32_t *empty(uint32_t *bucket)
+{
+	while (*bucket != 0)
+		bucket++;
+	return bucket;
+}
+
 /* The nth slot that names a record; NULL: it has none. */
 static uint32_t *slot_of(const struct nat *nat, uint32_t number, unsigned nth)
 {
@@ -318,26 +333,27 @@ static void test_slots_are_mended(void **state)
 	struct spinat_adoption adoption;
 	uint16_t port[4];
 	unsigned count;
-	uint32_t *slot, *all;
+	uint32_t *slot, *all, *bucket, moved;
 	(void)state;
 
 	for (uint32_t n = 0; n < 4; n++) {
 		port[n] = udp_out(nat, INSIDE1, (uint16_t)(1000 + n));
 		udp_in(nat, port[n], INSIDE1);
 	}
-	*slot_of(nat, 1, 0) = 0;
-	*slot_of(nat, 2, 0) = 0;
-	*slot_of(nat, 2, 0) = 0;
+	*slot_of(nat, nth(0), 0) = 0;
+	*slot_of(nat, nth(1), 0) = 0;
+	*slot_of(nat, nth(1), 0) = 0;
 	/* Twice in its bucket. */
-	slot = slot_of(nat, 3, 0);
+	slot = slot_of(nat, nth(2), 0);
+	moved = *slot;
 	all = slots(nat, &count);
-	assert_int_equal((slot - all) % 16, 0);
-	slot[3] = *slot;
+	bucket = slot - (slot - all) % 16;
+	*empty(bucket) = moved;
 	/* One of nobody, one of a record beyond all, one where it is not to be.
 	 */
-	slot[4] = *slot ^ 1;
-	slot[5] = *slot | number_of(nat, UINT32_MAX);
-	slot[16] = *slot;
+	*empty(bucket) = moved ^ 1;
+	*empty(bucket) = moved | number_of(nat, UINT32_MAX);
+	*empty(bucket + 16) = moved;
 	nat = restart(nat, &adoption);
 	assert_int_equal(adoption.sessions, 4);
 	assert_int_equal(adoption.mended, 3 + 1 + 3);
@@ -345,11 +361,24 @@ static void test_slots_are_mended(void **state)
 		udp_in(nat, port[n], INSIDE1);
 		assert_int_equal(
 		    udp_out(nat, INSIDE1, (uint16_t)(1000 + n)), port[n]);
-		assert_non_null(slot_of(nat, n + 1, 1));
-		assert_null(slot_of(nat, n + 1, 2));
+		assert_non_null(slot_of(nat, nth(n), 1));
+		assert_null(slot_of(nat, nth(n), 2));
 	}
 	nat_wait(nat, 1000);
 	assert_int_equal(nat_stats(nat).flows, 0);
+	nat_stop(nat);
+}
+
+/* What begins one after the other is counted in lines of its own each. */
+static void test_neighbours_share_no_line(void **state)
+{
+	struct nat *nat = start_small();
+	(void)state;
+
+	for (uint32_t n = 0; n < 15; n++) {
+		(void)udp_out(nat, INSIDE1, (uint16_t)(1000 + n));
+		assert_non_null(slot_of(nat, nth(n), 1));
+	}
 	nat_stop(nat);
 }
 
@@ -364,11 +393,11 @@ static void test_what_is_not_live_is_free(void **state)
 
 	(void)udp_out(nat, INSIDE1, 1000);
 	(void)udp_out(nat, INSIDE1, 1001);
-	record(nat, 1)[GATE] = 0;
+	record(nat, nth(0))[GATE] = 0;
 	nat = restart(nat, &adoption);
 	assert_int_equal(adoption.sessions, 1);
 	assert_int_equal(adoption.mended, 2);
-	assert_null(slot_of(nat, 1, 0));
+	assert_null(slot_of(nat, nth(0), 0));
 	/* All but one can be opened. */
 	for (uint16_t port = 1; port <= 999; port++)
 		(void)udp_out(nat, INSIDE2, port);
@@ -385,7 +414,7 @@ static void test_two_with_one_key(void **state)
 
 	port = udp_out(nat, INSIDE1, 1000);
 	(void)udp_out(nat, INSIDE2, 1000);
-	memcpy(record(nat, 2), record(nat, 1), FLOW_BYTES);
+	memcpy(record(nat, nth(1)), record(nat, nth(0)), FLOW_BYTES);
 	nat = restart(nat, &adoption);
 	assert_int_equal(adoption.sessions, 1);
 	assert_int_equal(adoption.refused, 1);
@@ -411,7 +440,7 @@ static void test_another_public_address(void **state)
 	assert_int_equal(adoption.sessions + adoption.spis, 0);
 	assert_int_equal(adoption.refused, 3);
 	assert_int_equal(nat_stats(nat).flows, 0);
-	assert_null(slot_of(nat, 1, 0));
+	assert_null(slot_of(nat, nth(0), 0));
 	nat_stop(nat);
 }
 
@@ -518,9 +547,9 @@ static void test_a_damaged_record_is_refused(void **state)
 {
 	(void)state;
 
-	assert_int_equal(damage_each(open_session, 1), READ_BYTES - 1);
-	assert_int_equal(damage_each(open_spis, 1), READ_BYTES - 1);
-	assert_int_equal(damage_each(open_spis, 2), READ_BYTES - 1);
+	assert_int_equal(damage_each(open_session, nth(0)), READ_BYTES - 1);
+	assert_int_equal(damage_each(open_spis, nth(0)), READ_BYTES - 1);
+	assert_int_equal(damage_each(open_spis, nth(1)), READ_BYTES - 1);
 }
 
 static void use(struct nat *nat, uint64_t *random)
@@ -608,6 +637,7 @@ int main(void)
 	    cmocka_unit_test(test_esp_in_question_does_not),
 	    cmocka_unit_test(test_probation_ends),
 	    cmocka_unit_test(test_slots_are_mended),
+	    cmocka_unit_test(test_neighbours_share_no_line),
 	    cmocka_unit_test(test_what_is_not_live_is_free),
 	    cmocka_unit_test(test_two_with_one_key),
 	    cmocka_unit_test(test_another_public_address),

@@ -7,7 +7,6 @@
 #include "daemon/device.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
@@ -17,6 +16,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "netlink/netlink.h"
 
 /* <linux/netdev.h>, which is younger than the headers of some systems. */
 #define NETDEV_NAME           "netdev"
@@ -61,32 +62,6 @@ static bool copy_text(char *text, size_t size, const struct nlattr *attribute)
 	memcpy(text, mnl_attr_get_str(attribute),
 	    mnl_attr_get_payload_len(attribute));
 	return true;
-}
-
-/** Sends a request and hands its one answer to `take`. */
-static int ask(int bus, struct nlmsghdr *request, mnl_cb_t take, void *context)
-{
-	char answer[16384]; /* of a link with all its statistics */
-	struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	ssize_t got = -1;
-	int code = 0;
-
-	if (socket == NULL)
-		return -errno;
-	request->nlmsg_flags = NLM_F_REQUEST;
-	request->nlmsg_seq = 1;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
-		code = -errno;
-	else
-		got = mnl_socket_recvfrom(socket, answer, sizeof(answer));
-	if (code == 0 &&
-	    (got < 0 ||
-		mnl_cb_run(answer, (size_t)got, 1,
-		    mnl_socket_get_portid(socket), take, context) < 0))
-		code = -errno;
-	(void)mnl_socket_close(socket);
-	return code;
 }
 
 /* --------------------------------------------------------- what it is */
@@ -137,7 +112,7 @@ static int read_link(struct device *device, unsigned index)
 
 	request->nlmsg_type = RTM_GETLINK;
 	link->ifi_index = (int)index;
-	return ask(NETLINK_ROUTE, request, take_link, device);
+	return netlink_ask(NETLINK_ROUTE, request, take_link, device);
 }
 
 /* ------------------------------------------------- what its driver can */
@@ -194,12 +169,12 @@ static void read_features(struct device *device, unsigned index)
 
 	device->is_untold = true;
 	mnl_attr_put_strz(request, CTRL_ATTR_FAMILY_NAME, NETDEV_NAME);
-	if (ask(NETLINK_GENERIC, request, take_family, &family) != 0 ||
+	if (netlink_ask(NETLINK_GENERIC, request, take_family, &family) != 0 ||
 	    family == 0)
 		return;
 	request = put_generic(room, family, NETDEV_GET, NETDEV_VERSION);
 	mnl_attr_put_u32(request, NETDEV_A_IFINDEX, index);
-	(void)ask(NETLINK_GENERIC, request, take_features, device);
+	(void)netlink_ask(NETLINK_GENERIC, request, take_features, device);
 }
 
 /* ------------------------------------------- what it does with packets */

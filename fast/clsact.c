@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -12,11 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netlink/netlink.h"
+
 /* How the names of our filters begin, of old and new daemons. */
 #define OUR_NAME "spinat:"
 #define NAME_MAX 64
 #define QDISC    "clsact"
-#define BUFFER   32768
+#define BUFFER   1024
 
 /* ------------------------------------------------------------ messages */
 
@@ -27,8 +28,7 @@ static struct nlmsghdr *start_message(void *buffer, uint16_t type,
 	struct tcmsg *tc;
 
 	message->nlmsg_type = type;
-	message->nlmsg_flags = NLM_F_REQUEST | flags;
-	message->nlmsg_seq = 1;
+	message->nlmsg_flags = flags;
 	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)device;
@@ -59,42 +59,6 @@ static struct nlmsghdr *start_qdisc(
 
 	tc->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
 	return message;
-}
-
-static int converse(struct mnl_socket *socket, struct nlmsghdr *message,
-    mnl_cb_t take, void *context)
-{
-	char buffer[BUFFER];
-	int result;
-
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		return -errno;
-	do {
-		const ssize_t length =
-		    mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-		if (length < 0)
-			return -errno;
-		result = mnl_cb_run(buffer, (size_t)length, 1,
-		    mnl_socket_get_portid(socket), take, context);
-	} while (result > MNL_CB_STOP);
-	return result < 0 ? -errno : 0;
-}
-
-/* Sends a message and takes what comes until its end, or its acknowledgement.
- */
-static int request(struct nlmsghdr *message, mnl_cb_t take, void *context)
-{
-	struct mnl_socket *socket =
-	    mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int code;
-
-	if (socket == NULL)
-		return -errno;
-	code = converse(socket, message, take, context);
-	(void)mnl_socket_close(socket);
-	return code;
 }
 
 /* Whether an attribute is that text, or begins with it. */
@@ -148,9 +112,9 @@ int clsact_is_ours(const struct clsact_place *place)
 {
 	char buffer[BUFFER];
 	int ours = 0;
-	const int code =
-	    request(start_filter(buffer, RTM_GETTFILTER, NLM_F_ACK, place),
-		take_filter, &ours);
+	const int code = netlink_ask(NETLINK_ROUTE,
+	    start_filter(buffer, RTM_GETTFILTER, NLM_F_ACK, place), take_filter,
+	    &ours);
 
 	/* -EINVAL: no qdisc, or no filter in it yet; or one of another protocol
 	 * at our preference, and then ours is refused. */
@@ -174,7 +138,7 @@ static int put_filter(const struct clsact_place *place, uint16_t flags,
 	mnl_attr_put_strz(message, TCA_BPF_NAME, text);
 	mnl_attr_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(message, options);
-	return request(message, NULL, NULL);
+	return netlink_ask(NETLINK_ROUTE, message, NULL, NULL);
 }
 
 int clsact_detach(const struct clsact_place *place)
@@ -187,7 +151,7 @@ int clsact_detach(const struct clsact_place *place)
 		return ours;
 	message = start_filter(buffer, RTM_DELTFILTER, NLM_F_ACK, place);
 	mnl_attr_put_strz(message, TCA_KIND, "bpf");
-	return request(message, NULL, NULL);
+	return netlink_ask(NETLINK_ROUTE, message, NULL, NULL);
 }
 
 /* ----------------------------------------------------------- the qdisc */
@@ -225,9 +189,9 @@ static int check_qdisc(unsigned device)
 {
 	char buffer[BUFFER];
 	struct qdisc qdisc = {.device = device};
-	const int code =
-	    request(start_message(buffer, RTM_GETQDISC, NLM_F_DUMP, device, 0),
-		take_qdisc, &qdisc);
+	const int code = netlink_ask(NETLINK_ROUTE,
+	    start_message(buffer, RTM_GETQDISC, NLM_F_DUMP, device, 0),
+	    take_qdisc, &qdisc);
 
 	if (code != 0)
 		return code;
@@ -242,7 +206,7 @@ static int make_qdisc(unsigned device, bool *made)
 	int code;
 
 	mnl_attr_put_strz(message, TCA_KIND, QDISC);
-	code = request(message, NULL, NULL);
+	code = netlink_ask(NETLINK_ROUTE, message, NULL, NULL);
 	if (code == -EEXIST)
 		return check_qdisc(device);
 	if (code == 0)
@@ -266,14 +230,14 @@ int clsact_remove_qdisc(unsigned device)
 	int code = 0;
 
 	for (int leaving = 0; leaving < 2 && code == 0 && !any; leaving++)
-		code = request(
+		code = netlink_ask(NETLINK_ROUTE,
 		    start_message(buffer, RTM_GETTFILTER, NLM_F_DUMP, device,
 			TC_H_MAKE(TC_H_CLSACT,
 			    leaving ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS)),
 		    take_any, &any);
 	if (code != 0 || any)
 		return code;
-	return request(
+	return netlink_ask(NETLINK_ROUTE,
 	    start_qdisc(buffer, RTM_DELQDISC, NLM_F_ACK, device), NULL, NULL);
 }
 

@@ -4,15 +4,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
-enum { BUFFER = 32768, PORT_IKE = 500 };
+#include "netlink/netlink.h"
+
+enum { BUFFER = 1024, PORT_IKE = 500 };
 
 struct entry {
 	uint32_t source, destination; /* of the first packet; wire order */
@@ -148,8 +148,7 @@ static struct nlmsghdr *start_message(
 {
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	message->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
-	message->nlmsg_flags = NLM_F_REQUEST | flags;
-	message->nlmsg_seq = (uint32_t)time(NULL);
+	message->nlmsg_flags = flags;
 	struct nfgenmsg *family =
 	    mnl_nlmsg_put_extra_header(message, sizeof(*family));
 	family->nfgen_family = AF_INET;
@@ -172,21 +171,11 @@ static int delete_entry(const struct sweep *sweep, const struct nlattr *tuple,
 {
 	char buffer[BUFFER];
 	struct nlmsghdr *message =
-	    start_message(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+	    start_message(buffer, IPCTNL_MSG_CT_DELETE, 0);
 	copy_attribute(message, tuple);
 	copy_attribute(message, zone);
-	uint32_t sequence = message->nlmsg_seq;
-	if (mnl_socket_sendto(sweep->deleter, message, message->nlmsg_len) < 0)
-		return -errno;
-	ssize_t length =
-	    mnl_socket_recvfrom(sweep->deleter, buffer, sizeof(buffer));
-	if (length < 0)
-		return -errno;
-	if (mnl_cb_run(buffer, (size_t)length, sequence,
-		mnl_socket_get_portid(sweep->deleter), NULL, NULL) < 0 &&
-	    errno != ENOENT) /* it ended meanwhile */
-		return -errno;
-	return 0;
+	int code = netlink_talk(sweep->deleter, message, NULL, NULL);
+	return code == -ENOENT ? 0 : code; /* it ended meanwhile */
 }
 
 static int take_entry(const struct nlmsghdr *message, void *context)
@@ -228,46 +217,19 @@ static int dump(struct mnl_socket *socket, struct sweep *sweep)
 	char buffer[BUFFER];
 	struct nlmsghdr *message =
 	    start_message(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
-	uint32_t sequence = message->nlmsg_seq;
+	int code = netlink_talk(socket, message, take_entry, sweep);
 
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		return -errno;
-	for (;;) {
-		ssize_t length =
-		    mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-		if (length < 0)
-			return -errno;
-		int result = mnl_cb_run(buffer, (size_t)length, sequence,
-		    mnl_socket_get_portid(socket), take_entry, sweep);
-		if (result < 0)
-			return -errno;
-		if (result == MNL_CB_STOP)
-			return sweep->error;
-	}
-}
-
-static struct mnl_socket *open_socket(void)
-{
-	struct mnl_socket *socket =
-	    mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (socket != NULL &&
-	    mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		int code = errno;
-		mnl_socket_close(socket);
-		errno = code;
-		socket = NULL;
-	}
-	return socket;
+	return code != 0 ? code : sweep->error;
 }
 
 int conntrack_forget(
     const struct state *state, enum conntrack_which which, struct error *error)
 {
 	struct sweep sweep = {.state = state, .which = which};
-	struct mnl_socket *socket = open_socket();
+	struct mnl_socket *socket = netlink_open(NETLINK_NETFILTER);
 	int code = 0;
 
-	sweep.deleter = open_socket();
+	sweep.deleter = netlink_open(NETLINK_NETFILTER);
 	if (socket == NULL || sweep.deleter == NULL ||
 	    getifaddrs(&sweep.local) != 0)
 		code = -errno;

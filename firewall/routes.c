@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "firewall/interface.h"
+#include "netlink/netlink.h"
 
 enum {
 	BUFFER = 4096,
@@ -33,26 +33,14 @@ static void *begin(struct session *session, uint16_t add, size_t extra)
 	session->message = mnl_nlmsg_put_header(session->buffer);
 	session->message->nlmsg_type =
 	    (uint16_t)(add + (session->removing ? 1 : 0));
-	session->message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	if (!session->removing)
-		session->message->nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
+		session->message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
 	return mnl_nlmsg_put_extra_header(session->message, extra);
 }
 
 static int end(struct session *session)
 {
-	uint32_t port = mnl_socket_get_portid(session->socket);
-	if (mnl_socket_sendto(session->socket, session->message,
-		session->message->nlmsg_len) < 0)
-		return -errno;
-	ssize_t length =
-	    mnl_socket_recvfrom(session->socket, session->buffer, BUFFER);
-	if (length < 0)
-		return -errno;
-	if (mnl_cb_run(session->buffer, (size_t)length, 0, port, NULL, NULL) <
-	    0)
-		return -errno;
-	return 0;
+	return netlink_talk(session->socket, session->message, NULL, NULL);
 }
 
 static int change_rule(struct session *session, const struct routes *routes)
@@ -60,8 +48,7 @@ static int change_rule(struct session *session, const struct routes *routes)
 	struct fib_rule_hdr *rule = begin(session, RTM_NEWRULE, sizeof(*rule));
 	/* A rule is not replaced; that it is there already is as good. */
 	if (!session->removing)
-		session->message->nlmsg_flags =
-		    NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+		session->message->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
 	rule->family = AF_INET;
 	rule->action = FR_ACT_TO_TBL;
 	rule->table = RT_TABLE_UNSPEC;
@@ -189,14 +176,11 @@ static int change(
     const struct routes *routes, bool removing, struct error *error)
 {
 	struct session session = {.removing = removing};
-	session.socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	session.socket = netlink_open(NETLINK_ROUTE);
 	if (session.socket == NULL)
 		return error_set(error, -errno,
 		    "cannot open a routing socket: %s", strerror(errno));
-	if (mnl_socket_bind(session.socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		(void)failed(&session, -errno, "a routing socket");
-	if (session.code == 0)
-		change_inside(&session, routes);
+	change_inside(&session, routes);
 	if (session.code == 0 || removing)
 		change_outside(&session, routes);
 	mnl_socket_close(session.socket);

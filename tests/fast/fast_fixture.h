@@ -20,7 +20,6 @@ struct bed {
 	struct nat *nat; /* the engine whose tables the programs use */
 	struct spinat_memory memory;
 	unsigned devices[2];
-	uint8_t mac[2][6], next_mac[2][6]; /* by side */
 	spinat_time away; /* how long ago the daemon was last alive */
 };
 
@@ -31,17 +30,21 @@ int fast_make_namespace(void **state);
 void fast_need_namespace(void);
 
 /** The clock that the programs stamp with.  The engine's is behind it at the
- * start, so that a test may let time pass. */
+ * start, so that a test may let time pass.  The first ten flows of a test have
+ * no probe in its first 18 s. */
 spinat_time fast_now(void);
 #define FAST_HEAD_START (1000 * SPINAT_SECOND)
-/** Set-ups: the hook of the test that follows. */
+/** Set-ups: hook and clock of the test that follows. */
 int fast_at_xdp(void **state);
 int fast_at_tc(void **state);
+/** Tear-down: what a test that failed has left attached, the next one is not
+ * to meet. */
+int fast_stop_failed(void **state);
 /** A test once for each. */
 #define FAST_BOTH(test)                                                        \
-	{#test " at XDP", test, fast_at_xdp, NULL, NULL},                      \
+	{#test " at XDP", test, fast_at_xdp, fast_stop_failed, NULL},          \
 	{                                                                      \
-#test " at tc", test, fast_at_tc, NULL, NULL                   \
+#test " at tc", test, fast_at_tc, fast_stop_failed, NULL       \
 	}
 
 /** An engine and its programs, attached, at the first epoch. */

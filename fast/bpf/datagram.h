@@ -94,8 +94,10 @@ static ALWAYS_INLINE struct datagram datagram_find(
 	if (slot == NULL)
 		return none;
 	version = datagram_version(slot);
+	/* (Another CPU's clock may have been ahead by a tick.) */
 	is_it = slot->key.addresses == key->addresses &&
-	    slot->key.rest == key->rest && now - slot->noted < DATAGRAM_TICKS;
+	    slot->key.rest == key->rest &&
+	    now + 1 - slot->noted <= DATAGRAM_TICKS;
 	found = slot->datagram;
 	return is_it && version % 2 == 0 && datagram_version(slot) == version
 	    ? found

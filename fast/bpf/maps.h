@@ -73,11 +73,36 @@ static ALWAYS_INLINE struct flow_counter *counter_of(
 	    : bpf_map_lookup_elem(&counters_outside, &number);
 }
 
+/* What the coarse clock said when the kernel last counted a jiffy, which is
+ * when it changes.  Asking it is a call; looking at jiffies is none.  For a
+ * jiffy after its tick has changed, one CPU may be behind another by that. */
+struct clock {
+	uint64_t jiffies;
+	tick now;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct clock);
+} clocks SEC(".maps");
+
 /* The engine's clock. */
 static ALWAYS_INLINE tick tick_now(void)
 {
-	return tick_of(
-	    constants.clock_begin + (spinat_time)bpf_ktime_get_coarse_ns());
+	const uint32_t only = 0;
+	const uint64_t jiffies = bpf_jiffies64();
+	struct clock *clock = bpf_map_lookup_elem(&clocks, &only);
+
+	if (clock == NULL)
+		return 0;
+	if (clock->jiffies != jiffies) {
+		clock->now = tick_of(constants.clock_begin +
+		    (spinat_time)bpf_ktime_get_coarse_ns());
+		clock->jiffies = jiffies;
+	}
+	return clock->now;
 }
 
 static ALWAYS_INLINE const struct fast_settings *settings_now(void)

@@ -54,6 +54,15 @@ static inline tick tick_span(spinat_time span)
 /** Others stamp by clocks of their own: what is ahead by less is now. */
 #define TICK_AHEAD 1024u
 
+/** The stamp of what happens now, where another was before: one that is ahead
+ * stays, so that stamps never go back whoever's clock is late. */
+static inline uint32_t tick_stamp(uint32_t before, tick now)
+{
+	return ((before - now) & TICK_STAMP_MASK) < TICK_AHEAD
+	    ? before
+	    : now & TICK_STAMP_MASK;
+}
+
 /** The full tick of a 24-bit stamp, not after `now`. */
 static inline tick tick_of_stamp(tick now, uint32_t stamp)
 {

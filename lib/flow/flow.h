@@ -119,12 +119,12 @@ struct flow_counter {
 static inline void flow_count(
     struct flow_counter *counter, uint32_t length, tick now)
 {
-	const uint64_t packets =
-	    counter->packets_stamp & ~(uint64_t)TICK_STAMP_MASK;
+	const uint64_t before = counter->packets_stamp;
+	const uint32_t stamp = (uint32_t)before & TICK_STAMP_MASK;
 
 	counter->passed_bytes += length;
-	counter->packets_stamp = packets + (UINT64_C(1) << TICK_STAMP_BITS) +
-	    (now & TICK_STAMP_MASK);
+	counter->packets_stamp = before - stamp +
+	    (UINT64_C(1) << TICK_STAMP_BITS) + tick_stamp(stamp, now);
 }
 
 static inline uint64_t flow_counter_packets(const struct flow_counter *counter)

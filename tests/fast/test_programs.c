@@ -151,12 +151,17 @@ static void test_rules_come_first(void **state)
 	fast_stop(bed);
 }
 
+static struct flow_counter *only_counter(
+    struct bed *bed, enum spinat_region counters)
+{
+	return (struct flow_counter *)bed->memory.base[counters] +
+	    nat_only_flow(bed->nat).id;
+}
+
 /* As if its last packet had come so many ticks earlier. */
 static void let_pass(struct bed *bed, enum spinat_region counters, tick span)
 {
-	struct flow_counter *counter =
-	    (struct flow_counter *)bed->memory.base[counters] +
-	    nat_only_flow(bed->nat).id;
+	struct flow_counter *counter = only_counter(bed, counters);
 
 	fast_note_probe(counter, (tick)counter->packets_stamp - span);
 }
@@ -188,6 +193,26 @@ static void test_probes(void **state)
 	nat_cross(bed->nat, SPINAT_INSIDE, &pkt);
 	fast_leaves(bed, SPINAT_OUTSIDE, &pkt);
 	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	fast_stop(bed);
+}
+
+/* Another CPU's clock was ahead, and said that a span has begun: that was its
+ * probe, and is none here and again there. */
+static void test_clock_is_late(void **state)
+{
+	struct bed *bed = start_fast();
+	const struct flow_counter *counter;
+	struct pkt pkt;
+	uint32_t ahead;
+	(void)state;
+
+	open_udp(bed);
+	let_pass(bed, SPINAT_REGION_COUNTERS_INSIDE, -FAST_PROBE_TICKS);
+	counter = only_counter(bed, SPINAT_REGION_COUNTERS_INSIDE);
+	ahead = (uint32_t)counter->packets_stamp & TICK_STAMP_MASK;
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
+	assert_int_equal(counter->packets_stamp & TICK_STAMP_MASK, ahead);
 	fast_stop(bed);
 }
 
@@ -587,6 +612,7 @@ int main(void)
 	    FAST_BOTH(test_udp),
 	    FAST_BOTH(test_rules_come_first),
 	    FAST_BOTH(test_probes),
+	    FAST_BOTH(test_clock_is_late),
 	    FAST_BOTH(test_alone),
 	    FAST_BOTH(test_tcp),
 	    FAST_BOTH(test_echo),

@@ -250,6 +250,27 @@ static void test_ticks(void **state)
 	}
 }
 
+/* Stamps follow the clock, but not back to one that is late; 24 bits of them
+ * wrap. */
+static void test_stamps(void **state)
+{
+	uint64_t random = 4;
+	(void)state;
+
+	for (int round = 0; round < 100000; round++) {
+		const tick now = (tick)test_random(&random);
+		const tick before = now - test_below(&random, 1u << 23);
+		const tick ahead = now + test_below(&random, TICK_AHEAD);
+
+		assert_int_equal(tick_stamp(before & TICK_STAMP_MASK, now),
+		    now & TICK_STAMP_MASK);
+		assert_int_equal(tick_stamp(ahead & TICK_STAMP_MASK, now),
+		    ahead & TICK_STAMP_MASK);
+	}
+	assert_int_equal(tick_stamp(TICK_STAMP_MASK, TICK_STAMP_MASK + 1), 0);
+	assert_int_equal(tick_stamp(0, TICK_STAMP_MASK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +281,7 @@ int main(void)
 	    cmocka_unit_test(test_level_edges),
 	    cmocka_unit_test(test_empty),
 	    cmocka_unit_test(test_ticks),
+	    cmocka_unit_test(test_stamps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,11 +41,27 @@ static ALWAYS_INLINE const uint32_t *bucket_at(uint8_t kind, uint32_t number)
 	return bucket == NULL ? NULL : bucket->slots;
 }
 
+/* The record, if it is live; what is read of it then was written before that.
+ * x86 reads in order.  Others do where an address follows from what was read
+ * before, so it is made to, by a zero. */
+static ALWAYS_INLINE struct flow *if_live(struct flow *flow)
+{
+	uint64_t gate = *(const volatile uint8_t *)&flow->gate;
+
+	if ((gate & FLOW_LIVE) == 0)
+		return NULL;
+	asm volatile("%0 &= 0" : "+r"(gate));
+	return (struct flow *)((uint8_t *)flow + gate);
+}
+
 static ALWAYS_INLINE bool is_it(struct found *found, uint32_t number,
     const struct key *key, enum spinat_side side)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flows, &number);
 
+	if (flow == NULL)
+		return false;
+	flow = if_live(flow);
 	if (flow == NULL || !flow_matches(flow, key, side))
 		return false;
 	*found = (struct found){flow, number};
@@ -143,6 +159,16 @@ static ALWAYS_INLINE uint32_t find_elsewhere(
 	    : find_anywhere_outside(head, addresses, key->ids.raw, hash);
 }
 
+/* A flow that is where its key says needs no index. */
+static ALWAYS_INLINE bool is_at_home(struct found *found, const struct key *key,
+    uint64_t hash, enum spinat_side side)
+{
+	const uint32_t home = flow_home(hash, constants.layout.max_flows);
+
+	return is_it(found, home, key, side) ||
+	    is_it(found, flow_second_home(home), key, side);
+}
+
 /* The flow with this key, which is one of the side `side`.  Where it is mostly
  * found is looked at first, without a call. */
 static ALWAYS_INLINE struct found find(
@@ -150,10 +176,14 @@ static ALWAYS_INLINE struct found find(
 {
 	const uint64_t hash = hash_of(key);
 	const struct place place = place_of(key->kind, hash);
-	const uint32_t *line = bucket_at(key->kind, place.first);
-	const uint32_t slot = line == NULL ? 0 : line[index_home(place.tag)];
 	struct found found = {0};
+	const uint32_t *line;
+	uint32_t slot;
 
+	if (key_has_home(key->kind) && is_at_home(&found, key, hash, side))
+		return found;
+	line = bucket_at(key->kind, place.first);
+	slot = line == NULL ? 0 : line[index_home(place.tag)];
 	if ((slot & ~place.number_mask) == place.tag &&
 	    is_it(&found, slot & place.number_mask, key, side))
 		return found;

@@ -23,9 +23,26 @@ void marks_set(struct marks *marks, uint32_t number)
 	marks->count++;
 }
 
+void marks_set_all(struct marks *marks, uint32_t highest)
+{
+	for (uint32_t number = 1; number <= highest; number++)
+		marks_set(marks, number);
+}
+
+/* It is marked. */
+static void take_out(struct marks *marks, uint32_t number)
+{
+	const uint32_t word = number / 64;
+
+	marks->bits[word] &= ~(UINT64_C(1) << number % 64);
+	if (marks->bits[word] == 0)
+		marks->words[word / 64] &= ~(UINT64_C(1) << word % 64);
+	marks->count--;
+}
+
 uint32_t marks_take(struct marks *marks)
 {
-	uint32_t word, bit;
+	uint32_t word, number;
 
 	if (marks->count == 0)
 		return 0;
@@ -33,10 +50,15 @@ uint32_t marks_take(struct marks *marks)
 		marks->position = (marks->position + 1) % marks->size;
 	word = marks->position * 64 +
 	    (uint32_t)__builtin_ctzll(marks->words[marks->position]);
-	bit = (uint32_t)__builtin_ctzll(marks->bits[word]);
-	marks->bits[word] &= marks->bits[word] - 1;
-	if (marks->bits[word] == 0)
-		marks->words[word / 64] &= ~(UINT64_C(1) << word % 64);
-	marks->count--;
-	return word * 64 + bit;
+	number = word * 64 + (uint32_t)__builtin_ctzll(marks->bits[word]);
+	take_out(marks, number);
+	return number;
+}
+
+bool marks_drop(struct marks *marks, uint32_t number)
+{
+	if ((marks->bits[number / 64] >> number % 64 & 1) == 0)
+		return false;
+	take_out(marks, number);
+	return true;
 }

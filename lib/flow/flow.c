@@ -96,7 +96,9 @@ void flow_set_gate(struct flow *flow)
 		open = flow_kind(flow) == SPINAT_FLOW_SESSION
 		    ? gate_of_session(flow)
 		    : gate_of_esp(flow);
-	flow->gate = (uint8_t)(FLOW_LIVE | kept | open);
+	/* Who finds it live, finds it filled in. */
+	__atomic_store_n(
+	    &flow->gate, (uint8_t)(FLOW_LIVE | kept | open), __ATOMIC_RELEASE);
 }
 
 struct key flow_key(const struct flow *flow, enum spinat_side side)

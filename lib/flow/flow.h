@@ -153,6 +153,20 @@ static inline bool flow_matches(
 	    key_same_head(&flow->protocol, &key->protocol);
 }
 
+/** The number of the record that a flow is put into if it is free, by the hash
+ * of its key that has a home: it may be found there without the index. */
+static inline uint32_t flow_home(uint64_t hash, uint32_t max_flows)
+{
+	return 1 + (uint32_t)((hash >> 32) * max_flows >> 32);
+}
+
+/** The one that is next to it, and so as good as read with it; maybe 0, or one
+ * more than there are. */
+static inline uint32_t flow_second_home(uint32_t home)
+{
+	return home ^ 1;
+}
+
 /** What it is: only ESP has two kinds of keys. */
 static inline enum spinat_flow_kind flow_kind(const struct flow *flow)
 {

@@ -74,6 +74,7 @@ static inline uint32_t index_tag(const struct index *index, uint64_t hash)
 /** The slot of either bucket that a tag is put into if it is free. */
 static inline uint32_t index_home(uint32_t tag)
 {
+	static_assert(INDEX_BUCKET_SLOTS == 1u << (32 - 28), "four bits");
 	return tag >> 28;
 }
 
@@ -97,8 +98,6 @@ static inline bool index_fits(
 	return (slot & ~index->number_mask) == tag &&
 	    (bucket == first || bucket == index_other(index, first, tag));
 }
-
-static_assert(INDEX_BUCKET_SLOTS == 1u << (32 - 28), "index_home");
 
 static inline const uint32_t *index_line(
     const struct index *index, uint32_t bucket)

@@ -85,6 +85,13 @@ static inline enum spinat_side key_side(const struct key *key)
 	return key->kind & 1;
 }
 
+/** Whether a flow lies where its key of this kind says, if it can: a record has
+ * one place, and two keys.  What goes out has it, and ESP that comes in. */
+static inline bool key_has_home(unsigned kind)
+{
+	return kind == KEY_INSIDE || kind == KEY_OUTSIDE_SPI_IN;
+}
+
 /** Whether two pairs of protocol and kind agree, whichever side they are of. */
 static inline bool key_same_head(const uint8_t *a, const uint8_t *b)
 {

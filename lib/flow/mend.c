@@ -3,7 +3,7 @@
 
 void mend_begin(struct flow_table *table)
 {
-	table->highest = table->live = table->free = 0;
+	table->highest = table->live = 0;
 	for (uint32_t number = table->max; number > 0; number--) {
 		struct flow *flow = &table->flows[number];
 
@@ -12,10 +12,8 @@ void mend_begin(struct flow_table *table)
 				table->highest = number;
 			table->live++;
 			flow->timer = (struct wheel_node){0};
-		} else if (table->highest != 0) {
-			flow_table_put_back(table, number);
+			(void)marks_drop(&table->free, number);
 		} else {
-			/* As good as never used. */
 			flow->key_kind = KEY_NOBODY;
 		}
 	}
@@ -23,7 +21,7 @@ void mend_begin(struct flow_table *table)
 
 void mend_reject(struct flow_table *table, uint32_t number)
 {
-	flow_table_put_back(table, number);
+	flow_table_free(table, number);
 	table->live--;
 }
 

@@ -26,8 +26,10 @@ void flow_table_init(struct flow_table *table,
 	index_init(&table->mappings, arenas[SPINAT_REGION_ENGINE],
 	    2 * max_mappings, max_flows);
 	hash_seed_init(&table->seed, seed);
+	marks_init(&table->free, arenas[SPINAT_REGION_ENGINE], max_flows);
 	if (table->flows == NULL)
 		return;
+	marks_set_all(&table->free, max_flows);
 	table->flows[0].key_kind = KEY_NOBODY; /* no guess: matches no key */
 	wheel_init(
 	    &table->wheel, &table->flows[0].timer, sizeof *table->flows, now);
@@ -61,85 +63,89 @@ uint32_t flow_table_find_mapping(
 	    same_mapping, table, key);
 }
 
-static void push(struct flow_table *table, uint32_t *list, uint32_t number)
+/* Nobody finds it any more. */
+static void clear(struct flow *flow)
+{
+	flow->gate = 0;
+	flow->key_kind = KEY_NOBODY; /* a guess made before it ended fails */
+}
+
+void flow_table_free(struct flow_table *table, uint32_t number)
+{
+	clear(&table->flows[number]);
+	marks_set(&table->free, number);
+}
+
+static void rest(struct flow_table *table, uint32_t number)
 {
 	struct flow *flow = &table->flows[number];
 
-	flow->gate = 0;
-	flow->key_kind = KEY_NOBODY; /* a guess made before it ended fails */
-	flow->timer.prev = 0;
-	flow->timer.next = *list;
-	*list = number;
+	clear(flow);
+	flow->timer.next = table->resting;
+	table->resting = number;
 }
 
-static void retire(struct flow_table *table, uint32_t number)
+/* One of its homes if that is free.  (Who has all memory for himself finds
+ * flows by the index, and would touch more of it so.) */
+static uint32_t take(struct flow_table *table, uint64_t hash)
 {
-	struct retired *resting = &table->resting;
-
-	if (resting->first == 0)
-		resting->last = number;
-	push(table, &resting->first, number);
-}
-
-void flow_table_put_back(struct flow_table *table, uint32_t number)
-{
-	push(table, &table->free, number);
-}
-
-/* Of the counters of one direction that share a cache line. */
-#define BESIDE (64u / sizeof(struct flow_counter))
-/* Records that are handed out for the first time, at once. */
-#define BLOCK 64u
-
-/* Flows that begin one after the other may be the busy ones, on two CPUs: their
- * counters shall not share a line.  So of a block every fourth record comes
- * first. */
-static void add_block(struct flow_table *table)
-{
-	const uint32_t first = table->highest + 1;
-	const uint32_t last = first | (BLOCK - 1);
-
-	table->highest = last < table->max ? last : table->max;
-	for (uint32_t turn = BESIDE; turn-- > 0;)
-		for (uint32_t n = table->highest; n >= first; n--)
-			if ((n - 1) % BESIDE == turn)
-				flow_table_put_back(table, n);
-}
-
-uint32_t flow_table_take(struct flow_table *table)
-{
+	const uint32_t home = flow_home(hash, table->max);
+	const uint32_t second = flow_second_home(home);
 	uint32_t number;
 
-	if (table->free == 0 && table->highest < table->max)
-		add_block(table);
-	number = table->free;
-	if (number == 0)
-		return 0;
-	table->free = table->flows[number].timer.next;
-	memset(&table->flows[number], 0, sizeof table->flows[number]);
-	for (int side = 0; side < 2; side++)
-		memset(&table->counters[side][number], 0,
-		    sizeof table->counters[side][number]);
+	if (table->is_shared && marks_drop(&table->free, home))
+		number = home;
+	else if (table->is_shared && second <= table->max &&
+	    marks_drop(&table->free, second))
+		number = second;
+	else
+		number = marks_take(&table->free);
+	if (number > table->highest)
+		table->highest = number;
 	return number;
 }
 
-bool flow_table_publish(struct flow_table *table, uint32_t number)
+static bool publish(struct flow_table *table, uint32_t number,
+    const struct key keys[2], const uint64_t hashes[2])
 {
-	struct flow *flow = &table->flows[number];
-	const struct key inside = flow_key(flow, SPINAT_INSIDE);
-	const struct key outside = flow_key(flow, SPINAT_OUTSIDE);
-	const uint64_t hash = key_hash(&table->seed, &inside);
+	struct index *inside = flow_table_index(table, &keys[SPINAT_INSIDE]);
+	struct index *outside = flow_table_index(table, &keys[SPINAT_OUTSIDE]);
 
-	if (!index_insert(flow_table_index(table, &inside), hash, number))
+	if (!index_insert(inside, hashes[SPINAT_INSIDE], number))
 		return false;
-	if (!index_insert(flow_table_index(table, &outside),
-		key_hash(&table->seed, &outside), number)) {
-		index_remove(flow_table_index(table, &inside), hash, number);
+	if (!index_insert(outside, hashes[SPINAT_OUTSIDE], number)) {
+		index_remove(inside, hashes[SPINAT_INSIDE], number);
 		return false;
 	}
-	flow_set_gate(flow);
-	table->live++;
+	flow_set_gate(&table->flows[number]);
 	return true;
+}
+
+uint32_t flow_table_add(struct flow_table *table, const struct flow *made)
+{
+	struct key keys[2];
+	uint64_t hashes[2];
+	uint32_t number;
+
+	for (unsigned side = 0; side < 2; side++) {
+		keys[side] = flow_key(made, (enum spinat_side)side);
+		hashes[side] = key_hash(&table->seed, &keys[side]);
+	}
+	number = take(table,
+	    hashes[key_has_home(keys[SPINAT_INSIDE].kind) ? SPINAT_INSIDE
+							  : SPINAT_OUTSIDE]);
+	if (number == 0)
+		return 0;
+	table->flows[number] = *made;
+	for (unsigned side = 0; side < 2; side++)
+		table->counters[side][number] = (struct flow_counter){
+		    .packets_stamp = made->created & TICK_STAMP_MASK};
+	if (!publish(table, number, keys, hashes)) {
+		flow_table_free(table, number);
+		return 0;
+	}
+	table->live++;
+	return number;
 }
 
 void flow_table_end(struct flow_table *table, uint32_t number)
@@ -155,29 +161,29 @@ void flow_table_end(struct flow_table *table, uint32_t number)
 	wheel_cancel(&table->wheel, number);
 	table->live--;
 	if (table->is_shared)
-		retire(table, number);
+		rest(table, number);
 	else
-		flow_table_put_back(table, number);
+		flow_table_free(table, number);
 }
 
 bool flow_table_grace_begin(struct flow_table *table)
 {
-	if (table->resting.first == 0 || table->leaving.first != 0)
+	if (table->resting == 0 || table->leaving != 0)
 		return false;
 	table->leaving = table->resting;
-	table->resting = (struct retired){0};
+	table->resting = 0;
 	return true;
 }
 
 void flow_table_grace_end(struct flow_table *table)
 {
-	const struct retired leaving = table->leaving;
+	uint32_t next;
 
-	if (leaving.first == 0)
-		return;
-	table->flows[leaving.last].timer.next = table->free;
-	table->free = leaving.first;
-	table->leaving = (struct retired){0};
+	for (uint32_t number = table->leaving; number != 0; number = next) {
+		next = table->flows[number].timer.next;
+		flow_table_free(table, number);
+	}
+	table->leaving = 0;
 }
 
 bool flow_table_last(const struct flow_table *table, uint32_t number,

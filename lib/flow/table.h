@@ -9,30 +9,27 @@
  * `mappings`, finds the flows that share a public port (see mapping.h).
  *
  * Records, counters, `flows` and `spis` may be shared with a fast path that
- * looks up and counts while we change them (docs/fast-path.md).  A record that
- * ended is then not used again before everybody who may have found it is done:
- * it *rests* until a grace period has passed.
+ * looks up and counts while we change them (docs/fast-path.md).  A flow then
+ * lies where its key says, if that is free, and a record that ended is not used
+ * again before everybody who may have found it is done: it *rests* until a
+ * grace period has passed.
  */
 #ifndef SPINAT_FLOW_TABLE_H
 #define SPINAT_FLOW_TABLE_H
 
+#include "base/marks.h"
 #include "flow/flow.h"
 #include "flow/index.h"
-
-/** Records that ended, linked as the free ones are; first 0: none. */
-struct retired {
-	uint32_t first, last;
-};
 
 struct flow_table {
 	struct flow *flows;               /* [1 .. max]; 0 is never used */
 	struct flow_counter *counters[2]; /* by the side a packet came from */
 	uint32_t max, live, highest;      /* highest: records ever used */
-	uint32_t free;                    /* list through timer.next */
+	struct marks free;
 	bool is_shared;
-	/* Not to be used again yet: ended since the last grace period began,
-	 * and before. */
-	struct retired resting, leaving;
+	/* Not to be used again yet, linked through timer.next: ended since the
+	 * last grace period began, and before. */
+	uint32_t resting, leaving;
 	struct index index, spis, mappings;
 	struct wheel wheel;
 	struct hash_seed seed;
@@ -51,16 +48,15 @@ uint32_t flow_table_find(
 uint32_t flow_table_find_mapping(
     const struct flow_table *table, const struct key *key);
 
-/** Takes a record (zeroed) without publishing it; 0: the table is full. */
-uint32_t flow_table_take(struct flow_table *table);
-/** Puts an unpublished record back. */
-void flow_table_put_back(struct flow_table *table, uint32_t number);
-/** Publishes a filled record under both keys; false: no room. */
-SPINAT_MUST_CHECK bool flow_table_publish(
-    struct flow_table *table, uint32_t number);
-/** Withdraws a published record and frees it.  It has left its mapping and
+/** Puts a flow that is filled in, but for its gate and timer, into a record,
+ * and publishes that under both keys; 0: the table is full. */
+uint32_t flow_table_add(struct flow_table *table, const struct flow *made);
+/** Withdraws it and frees the record.  It has left its mapping and
  * association before. */
 void flow_table_end(struct flow_table *table, uint32_t number);
+
+/** Frees a record that nobody finds. */
+void flow_table_free(struct flow_table *table, uint32_t number);
 
 /** A grace period begins for what has ended until now; false: nothing has, or
  * the one before is not over. */

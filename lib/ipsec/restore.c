@@ -343,7 +343,6 @@ static void settle(
 
 static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 {
-	struct flow_table *table = &engine->table;
 	struct flow made = {0};
 	uint32_t number;
 
@@ -353,16 +352,11 @@ static int restore_flow(struct spinat *engine, const struct spinat_memo *memo)
 	made.peer = open_place(engine, memo, &made);
 	if (made.peer == 0)
 		return -ENOSPC;
-	number = flow_table_take(table);
-	if (number == 0)
-		goto full;
 	if (engine->peers.peers[made.peer].redirected)
 		made.flags |= FLOW_REDIRECTED;
-	table->flows[number] = made;
-	if (!flow_table_publish(table, number)) {
-		flow_table_put_back(table, number);
+	number = flow_table_add(&engine->table, &made);
+	if (number == 0)
 		goto full;
-	}
 	fill_counters(engine, memo, number);
 	settle(engine, number, memo);
 	if (made.state == FLOW_PROBATION &&

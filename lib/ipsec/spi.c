@@ -25,35 +25,30 @@ void spi_fill(struct flow *flow, enum spinat_flow_kind kind, be32 inside,
 uint32_t spi_open(struct spinat *engine, uint32_t number_of_peer,
     enum spinat_flow_kind kind, be32 spi)
 {
-	struct flow_table *table = &engine->table;
 	const struct peer *peer = peer_at(engine, number_of_peer);
 	const uint32_t surplus =
 	    association_surplus_flow(engine, number_of_peer, kind);
-	struct flow *flow;
+	struct flow made = {
+	    .peer = number_of_peer,
+	    .created = engine->tick,
+	};
 	uint32_t number;
 
 	if (surplus != 0)
 		timers_end_flow(engine, surplus, SPINAT_REASON_EVICTED);
-	number = flow_table_take(table);
-	if (number == 0)
-		return 0;
-	flow = &table->flows[number];
 	spi_fill(
-	    flow, kind, peer->inside, peer->public_address, peer->remote, spi);
+	    &made, kind, peer->inside, peer->public_address, peer->remote, spi);
 	if (peer->redirected)
-		flow->flags |= FLOW_REDIRECTED;
-	flow->peer = number_of_peer;
-	flow->created = engine->tick;
+		made.flags |= FLOW_REDIRECTED;
 	if (kind == SPINAT_FLOW_ESP_IN)
-		flow->state = FLOW_PROBATION;
+		made.state = FLOW_PROBATION;
 	else
-		flow->state = association_is_paired(engine, number_of_peer)
+		made.state = association_is_paired(engine, number_of_peer)
 		    ? FLOW_PAIRED
 		    : FLOW_UNPAIRED;
-	if (!flow_table_publish(table, number)) {
-		flow_table_put_back(table, number);
+	number = flow_table_add(&engine->table, &made);
+	if (number == 0)
 		return 0;
-	}
 	association_add_flow(engine, number);
 	timers_flow_changed(engine, number);
 	engine->stats.flows_created++;

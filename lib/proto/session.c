@@ -62,7 +62,14 @@ static enum spinat_reason open_flow(
 	struct flow_table *table = &engine->table;
 	const struct key other = key_of(opening, !opening->origin);
 	enum spinat_reason reason = SPINAT_REASON_NO_FLOWS;
-	struct flow *flow;
+	struct flow made = {
+	    .protocol = opening->protocol,
+	    .flags = opening->flags,
+	    .origin = (uint8_t)opening->origin,
+	    .state = FLOW_NEW,
+	    .public_number = (uint16_t)opening->public_number,
+	    .created = engine->tick,
+	};
 
 	/* By the side it came from the packet matched nothing; the other side's
 	 * tuple may be taken all the same. */
@@ -70,20 +77,11 @@ static enum spinat_reason open_flow(
 		reason = SPINAT_REASON_CONFLICT;
 		goto fail;
 	}
-	*number = flow_table_take(table);
+	memcpy(made.side, opening->side, sizeof made.side);
+	flow_set_deltas(&made);
+	*number = flow_table_add(table, &made);
 	if (*number == 0)
 		goto fail;
-	flow = &table->flows[*number];
-	memcpy(flow->side, opening->side, sizeof flow->side);
-	flow->protocol = opening->protocol;
-	flow->flags = opening->flags;
-	flow->origin = (uint8_t)opening->origin;
-	flow->state = FLOW_NEW;
-	flow->public_number = (uint16_t)opening->public_number;
-	flow->created = engine->tick;
-	flow_set_deltas(flow);
-	if (!flow_table_publish(table, *number))
-		goto fail_record;
 	if (opening->sibling != 0) {
 		mapping_join(table, *number, opening->sibling);
 	} else if (opening->owns_port && !mapping_open(table, *number)) {
@@ -96,8 +94,6 @@ static enum spinat_reason open_flow(
 	    engine, SPINAT_EVENT_CREATED, *number, SPINAT_REASON_NONE, NULL);
 	return SPINAT_REASON_NONE;
 
-fail_record:
-	flow_table_put_back(table, *number);
 fail:
 	release_port(engine, opening);
 	return reason;

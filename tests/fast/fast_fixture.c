@@ -156,6 +156,14 @@ struct bed *fast_start(const struct spinat_config *config)
 	return bed;
 }
 
+struct bed *start_fast(void)
+{
+	struct spinat_config config;
+
+	nat_config(&config);
+	return fast_start(&config);
+}
+
 void fast_stop(struct bed *bed)
 {
 	nat_stop(bed->nat);
@@ -316,4 +324,48 @@ uint64_t fast_count_of(
 
 	assert_int_equal(fast_get_sums(bed->fast, side, sums), 0);
 	return sums[outcome].packets;
+}
+
+/* ------------------------------------------------------- what is said */
+
+void assert_left(struct bed *bed, enum spinat_side side, struct pkt *pkt,
+    enum fast_outcome outcome)
+{
+	const uint64_t before = fast_count_of(bed, side, outcome);
+
+	assert_int_equal(fast_run(bed, side, pkt), LEFT);
+	if (fast_count_of(bed, side, outcome) != before + 1)
+		fail_msg("it was not \"%s\"", fast_outcome_name(outcome));
+}
+
+/* What the engine alone would make of it, one hop older. */
+static void age(struct pkt *pkt)
+{
+	pkt->data[8]--;
+	fix_sums(pkt);
+}
+
+void assert_taken(struct bed *bed, enum spinat_side side, struct pkt *pkt)
+{
+	const uint64_t before = fast_count_of(bed, side, FAST_TAKEN);
+	struct pkt same = *pkt;
+
+	assert_int_equal(fast_run(bed, side, pkt), TAKEN);
+	assert_int_equal(fast_count_of(bed, side, FAST_TAKEN), before + 1);
+	nat_cross(bed->nat, side, &same);
+	/* Both draw ids from one sequence. */
+	if (side == SPINAT_INSIDE && same.length > 576) {
+		assert_int_equal(
+		    get16(same.data + 4), get16(pkt->data + 4) + 1);
+		memcpy(same.data + 4, pkt->data + 4, 2);
+	}
+	if (same.data[9] == PROTO_UDP && get16(same.data + 26) == 0) {
+		same.data[8]--;
+		put16(same.data + 10, 0);
+		put16(same.data + 10, get16(pkt->data + 10));
+	} else {
+		age(&same);
+	}
+	assert_memory_equal(pkt->data, same.data, same.length);
+	assert_true(sums_are_right(pkt->data, pkt->length, 0));
 }

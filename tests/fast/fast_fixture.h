@@ -49,6 +49,8 @@ int fast_stop_failed(void **state);
 
 /** An engine and its programs, attached, at the first epoch. */
 struct bed *fast_start(const struct spinat_config *config);
+/** ... of the configuration that all unit tests have. */
+struct bed *start_fast(void);
 void fast_stop(struct bed *bed);
 
 /** What the program for what arrives from a side makes of a packet. */
@@ -77,5 +79,11 @@ bool fast_cross(struct bed *bed, enum spinat_side side, struct pkt *pkt,
 /** How often there was this outcome. */
 uint64_t fast_count_of(
     const struct bed *bed, enum spinat_side side, enum fast_outcome outcome);
+
+/** Left, and with this outcome. */
+void assert_left(struct bed *bed, enum spinat_side side, struct pkt *pkt,
+    enum fast_outcome outcome);
+/** Taken, and exactly as the engine translates it. */
+void assert_taken(struct bed *bed, enum spinat_side side, struct pkt *pkt);
 
 #endif

@@ -14,7 +14,7 @@
 #define MOST    (2 * SIZE + 1)
 #define LASTING 2200000u /* us; longer than a datagram is remembered */
 
-static struct bed *start_fast(void)
+static struct bed *start_bed(void)
 {
 	struct spinat_config config;
 
@@ -100,7 +100,7 @@ static void assert_all_taken(
 
 static void test_both_ways(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	const uint16_t port = open_udp(bed);
 	const uint64_t before = nat_only_flow(bed->nat).packets[SPINAT_INSIDE];
 	struct pkt parts[PARTS];
@@ -120,7 +120,7 @@ static void test_both_ways(void **state)
 
 static void test_echo_and_esp(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	struct pkt pkt, parts[PARTS];
 	enum answer answer;
 	(void)state;
@@ -149,7 +149,7 @@ static void test_echo_and_esp(void **state)
 /* What comes before the first is left, and so are the first and the rest. */
 static void test_out_of_order(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	const uint16_t port = open_udp(bed);
 	struct pkt parts[PARTS];
 	(void)state;
@@ -166,7 +166,7 @@ static void test_out_of_order(void **state)
 /* Each of the four that tell datagrams apart. */
 static void test_others(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	const uint16_t port = open_udp(bed);
 	struct pkt parts[PARTS], other[PARTS], pkt;
 	(void)state;
@@ -199,7 +199,7 @@ static void test_others(void **state)
 /* Rules that change before the last fragment: it asks them. */
 static void test_rules(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	const uint16_t port = open_udp(bed);
 	struct pkt parts[PARTS], other[PARTS];
 	(void)state;
@@ -225,7 +225,7 @@ static void test_rules(void **state)
 /* Later fragments prove nothing of a flow to the rules. */
 static void test_later_ones_pass_nothing(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	struct pkt parts[PARTS], same[PARTS];
 	(void)state;
 
@@ -248,7 +248,7 @@ static void test_budgets(void **state)
 	    .inside_count = 1,
 	    .inside = {{wire32(IP(10, 0, 0, 0)), wire32(IP(255, 0, 0, 0))}},
 	};
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	const uint16_t port = open_udp(bed);
 	struct pkt parts[PARTS], pkt;
 	(void)state;
@@ -277,7 +277,7 @@ static void test_budgets(void **state)
 
 static void test_left_alone(void **state)
 {
-	struct bed *bed = start_fast();
+	struct bed *bed = start_bed();
 	const uint16_t port = open_udp(bed);
 	struct pkt parts[PARTS];
 	(void)state;

@@ -7,26 +7,9 @@
 
 #include <unistd.h>
 
-#include "flow/index.h"
-#include "flow/key.h"
 #include "tests/unit/clients_fixture.h"
 
 #define VERIFIED_MAX 100000u
-
-static struct bed *start_fast(void)
-{
-	struct spinat_config config;
-
-	nat_config(&config);
-	return fast_start(&config);
-}
-
-/* What the engine alone would make of it, one hop older. */
-static void age(struct pkt *pkt)
-{
-	pkt->data[8]--;
-	fix_sums(pkt);
-}
 
 static void udp_out(struct pkt *pkt)
 {
@@ -48,43 +31,6 @@ static uint16_t open_udp(struct bed *bed)
 	assert_true(fast_cross(bed, SPINAT_OUTSIDE, &pkt, &answer));
 	assert_int_equal(answer, LEFT);
 	return port;
-}
-
-static void assert_left(struct bed *bed, enum spinat_side side, struct pkt *pkt,
-    enum fast_outcome outcome)
-{
-	const uint64_t before = fast_count_of(bed, side, outcome);
-
-	assert_int_equal(fast_run(bed, side, pkt), LEFT);
-	if (fast_count_of(bed, side, outcome) != before + 1)
-		fail_msg("it was not \"%s\"", fast_outcome_name(outcome));
-}
-
-/* Taken, and exactly as the engine translates it. */
-static void assert_taken(
-    struct bed *bed, enum spinat_side side, struct pkt *pkt)
-{
-	const uint64_t before = fast_count_of(bed, side, FAST_TAKEN);
-	struct pkt same = *pkt;
-
-	assert_int_equal(fast_run(bed, side, pkt), TAKEN);
-	assert_int_equal(fast_count_of(bed, side, FAST_TAKEN), before + 1);
-	nat_cross(bed->nat, side, &same);
-	/* Both draw ids from one sequence. */
-	if (side == SPINAT_INSIDE && same.length > 576) {
-		assert_int_equal(
-		    get16(same.data + 4), get16(pkt->data + 4) + 1);
-		memcpy(same.data + 4, pkt->data + 4, 2);
-	}
-	if (same.data[9] == PROTO_UDP && get16(same.data + 26) == 0) {
-		same.data[8]--;
-		put16(same.data + 10, 0);
-		put16(same.data + 10, get16(pkt->data + 10));
-	} else {
-		age(&same);
-	}
-	assert_memory_equal(pkt->data, same.data, same.length);
-	assert_true(sums_are_right(pkt->data, pkt->length, 0));
 }
 
 static void test_udp(void **state)
@@ -214,12 +160,6 @@ static void test_clock_is_late(void **state)
 	assert_taken(bed, SPINAT_INSIDE, (udp_out(&pkt), &pkt));
 	assert_int_equal(counter->packets_stamp & TICK_STAMP_MASK, ahead);
 	fast_stop(bed);
-}
-
-/* Of so many flows one would be due at any time. */
-static void have_no_probes(struct bed *bed)
-{
-	bed->away = SPINAT_SECOND;
 }
 
 static void tcp_out(struct pkt *pkt, uint8_t flags)
@@ -369,96 +309,6 @@ static void test_esp(void **state)
 	assert_left(bed, SPINAT_INSIDE, &pkt, FAST_CLOSED);
 	make_esp(&pkt, REMOTE1, PUBLIC, 0x1001, 2001);
 	assert_taken(bed, SPINAT_OUTSIDE, &pkt);
-	fast_stop(bed);
-}
-
-/* However full the buckets, and in whichever of its two a flow is. */
-static void test_many(void **state)
-{
-	struct bed *bed = start_fast();
-	enum answer answer;
-	struct pkt pkt;
-	(void)state;
-
-	for (unsigned i = 0; i < 1000; i++) {
-		make_udp(
-		    &pkt, INSIDE1, (uint16_t)(1000 + i), REMOTE1, 53, "", 0);
-		assert_true(fast_cross(bed, SPINAT_INSIDE, &pkt, &answer));
-		if (i % 100 == 0)
-			nat_forget(bed->nat);
-	}
-	assert_int_equal(nat_stats(bed->nat).flows, 1000);
-	have_no_probes(bed);
-	for (unsigned i = 0; i < 1000; i++) {
-		make_udp(
-		    &pkt, INSIDE1, (uint16_t)(1000 + i), REMOTE1, 53, "", 0);
-		assert_taken(bed, SPINAT_INSIDE, &pkt);
-	}
-	fast_stop(bed);
-}
-
-/* Which bucket and tag the UDP flow from a port of INSIDE1's has. */
-static uint64_t place_of(const struct nat *nat, uint16_t port)
-{
-	struct spinat_layout layout;
-	struct hash_seed seed;
-	struct key key = {.protocol = PROTO_UDP,
-	    .local = wire32(INSIDE1),
-	    .remote = wire32(REMOTE1),
-	    .ids.port = {be16_from_host(port), be16_from_host(53)}};
-	struct index index = {0};
-	uint64_t hash;
-
-	spinat_get_layout(nat->engine, &layout);
-	seed.add = layout.hash.add;
-	memcpy(seed.times, layout.hash.times, sizeof seed.times);
-	seed.finish = layout.hash.finish;
-	index.buckets = layout.index.buckets;
-	index.number_mask = layout.index.number_mask;
-	hash = key_hash(&seed, &key);
-	return (uint64_t)index_bucket(&index, hash) << 32 |
-	    index_tag(&index, hash);
-}
-
-static int compare_places(const void *a, const void *b)
-{
-	const uint64_t *one = a, *other = b;
-
-	return one[0] < other[0] ? -1 : one[0] > other[0];
-}
-
-/* Two flows of one bucket whose tags are alike: the record decides. */
-static void test_alike(void **state)
-{
-	static uint64_t places[60000][2];
-	struct bed *bed = start_fast();
-	unsigned pairs = 0;
-	(void)state;
-
-	for (unsigned i = 0; i < COUNT_OF(places); i++) {
-		places[i][1] = 1000 + i;
-		places[i][0] = place_of(bed->nat, (uint16_t)places[i][1]);
-	}
-	qsort(places, COUNT_OF(places), sizeof *places, compare_places);
-	have_no_probes(bed);
-	for (unsigned i = 1; i < COUNT_OF(places); i++) {
-		if (places[i][0] != places[i - 1][0])
-			continue;
-		pairs++;
-		for (unsigned n = 0; n < 4; n++) {
-			enum answer answer;
-			struct pkt pkt;
-
-			make_udp(&pkt, INSIDE1, (uint16_t)places[i - n % 2][1],
-			    REMOTE1, 53, "", 0);
-			if (n >= 2)
-				assert_taken(bed, SPINAT_INSIDE, &pkt);
-			else
-				assert_true(fast_cross(
-				    bed, SPINAT_INSIDE, &pkt, &answer));
-		}
-	}
-	assert_int_not_equal(pairs, 0);
 	fast_stop(bed);
 }
 
@@ -617,8 +467,6 @@ int main(void)
 	    FAST_BOTH(test_tcp),
 	    FAST_BOTH(test_echo),
 	    FAST_BOTH(test_esp),
-	    FAST_BOTH(test_many),
-	    FAST_BOTH(test_alike),
 	    FAST_BOTH(test_zero_checksum),
 	    FAST_BOTH(test_left_alone),
 	    FAST_BOTH(test_too_big),

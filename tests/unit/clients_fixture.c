@@ -129,8 +129,7 @@ struct spinat_flow_info flow_of_kind(
 	struct spinat_flow_info info;
 	uint32_t cursor = 0;
 
-	while (
-	    spinat_next_flow(nat->engine, &cursor, &info) == SPINAT_WALK_FOUND)
+	while (nat_next_flow(nat, &cursor, &info))
 		if (info.kind == kind && host32(info.spi) == spi)
 			return info;
 	return (struct spinat_flow_info){.state = "gone", .why = ""};

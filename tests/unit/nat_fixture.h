@@ -151,6 +151,9 @@ struct spinat_stats nat_stats(const struct nat *nat);
 unsigned nat_events(const struct nat *nat, enum spinat_event_kind kind);
 void nat_forget(struct nat *nat);
 /** The only flow there is. */
+/** The next flow; false: that was all. */
+bool nat_next_flow(
+    const struct nat *nat, uint32_t *cursor, struct spinat_flow_info *info);
 struct spinat_flow_info nat_only_flow(const struct nat *nat);
 bool nat_is_public(const struct nat *nat, uint32_t address);
 

@@ -157,8 +157,7 @@ static void test_esp_cap(void **state)
 	assert_int_equal(only_peer(nat).out_count, 128);
 	assert_int_equal(nat_events(nat, SPINAT_EVENT_EXPIRED), 8);
 	assert_true(nat_stats(nat).reasons[SPINAT_REASON_EVICTED] == 8);
-	while (
-	    spinat_next_flow(nat->engine, &cursor, &info) == SPINAT_WALK_FOUND)
+	while (nat_next_flow(nat, &cursor, &info))
 		if (info.kind == SPINAT_FLOW_ESP_OUT)
 			assert_in_range(host32(info.spi), 0x1008, 0x1087);
 	nat_stop(nat);

@@ -108,8 +108,7 @@ static void test_sole_has_one_claim_and_then_none(void **state)
 	esp_in(nat, FIRST_SPI, 2);
 	esp_in(nat, FIRST_SPI, 3);
 	assert_int_equal(walk(nat, claims, 4), 0);
-	for (uint32_t cursor = 0; spinat_next_flow(nat->engine, &cursor,
-				      &flow) != SPINAT_WALK_END;) {
+	for (uint32_t cursor = 0; nat_next_flow(nat, &cursor, &flow);) {
 		assert_non_null(flow.why);
 		if (flow.kind == SPINAT_FLOW_ESP_OUT) {
 			assert_string_equal(flow.why,

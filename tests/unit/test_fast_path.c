@@ -93,7 +93,6 @@ static void test_tcp(void **state)
 static void test_hairpin_is_closed(void **state)
 {
 	struct nat *nat = nat_start_default();
-	enum spinat_walk found;
 	uint32_t cursor = 0;
 	struct spinat_flow_info info;
 	unsigned hairpins = 0;
@@ -104,9 +103,8 @@ static void test_hairpin_is_closed(void **state)
 	make_udp(&pkt, INSIDE2, 5000, PUBLIC,
 	    be16toh(nat_only_flow(nat).public_end.port.raw), "h", 1);
 	assert_int_equal(nat_send(nat, SPINAT_INSIDE, &pkt), SPINAT_TRANSLATED);
-	while ((found = spinat_next_flow(nat->engine, &cursor, &info)) !=
-	    SPINAT_WALK_END)
-		if (found == SPINAT_WALK_FOUND && info.hairpin) {
+	while (nat_next_flow(nat, &cursor, &info))
+		if (info.hairpin) {
 			hairpins++;
 			assert_int_equal(gate_of(&info), CLOSED);
 		}
@@ -117,13 +115,10 @@ static void test_hairpin_is_closed(void **state)
 static struct spinat_flow_info out_of(const struct nat *nat, uint32_t inside)
 {
 	struct spinat_flow_info info, found = {0};
-	enum spinat_walk step;
 	uint32_t cursor = 0;
 
-	while ((step = spinat_next_flow(nat->engine, &cursor, &info)) !=
-	    SPINAT_WALK_END)
-		if (step == SPINAT_WALK_FOUND &&
-		    info.kind == SPINAT_FLOW_ESP_OUT &&
+	while (nat_next_flow(nat, &cursor, &info))
+		if (info.kind == SPINAT_FLOW_ESP_OUT &&
 		    host32(info.inside.address) == inside)
 			found = info;
 	return found;

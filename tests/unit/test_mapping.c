@@ -67,20 +67,19 @@ static void join(struct bed *bed, unsigned mapping, uint32_t remote)
 				     out = public_of(mapping);
 	const uint32_t sibling =
 	    mapping_of_inside(&bed->table, protocol_of(mapping), in);
-	const uint32_t number = flow_table_take(&bed->table);
-	struct flow *flow;
+	const struct flow made = {
+	    .protocol = protocol_of(mapping),
+	    .side = {{in.address, be32_from_host(remote),
+			 .ids.port = {in.port, be16_from_host(53)}},
+		{out.address, be32_from_host(remote),
+		    .ids.port = {out.port, be16_from_host(53)}}},
+	};
+	const uint32_t number = flow_table_add(&bed->table, &made);
 
 	if (number == 0) {
 		assert_int_equal(bed->table.live, FLOWS);
 		return;
 	}
-	flow = &bed->table.flows[number];
-	flow->protocol = protocol_of(mapping);
-	flow->side[0] = (struct flow_side){in.address, be32_from_host(remote),
-	    .ids.port = {in.port, be16_from_host(53)}};
-	flow->side[1] = (struct flow_side){out.address, be32_from_host(remote),
-	    .ids.port = {out.port, be16_from_host(53)}};
-	assert_true(flow_table_publish(&bed->table, number));
 	if (bed->members[mapping] == 0) {
 		assert_int_equal(sibling, 0);
 		assert_true(ports_reserve(&bed->ports, 0, class_of(mapping),

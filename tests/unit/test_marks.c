@@ -34,7 +34,15 @@ static void test_against_a_model(void **state)
 		uint32_t count = 0, number;
 
 		for (int step = 0; step < 20000; step++) {
-			if (test_below(&random, 100) < 55) {
+			const unsigned what = test_below(&random, 100);
+
+			if (what < 20) {
+				number = 1 + test_below(&random, highest);
+				assert_int_equal(
+				    marks_drop(&marks, number), marked[number]);
+				count -= marked[number];
+				marked[number] = false;
+			} else if (what < 70) {
 				number = 1 + test_below(&random, highest);
 				count += !marked[number];
 				marked[number] = true;
@@ -68,8 +76,8 @@ static void test_all(void **state)
 		void *memory = lay_out(&marks, sizes[s]);
 		uint64_t sum = 0;
 
-		for (uint32_t i = 1; i <= sizes[s]; i++)
-			marks_set(&marks, i);
+		marks_set_all(&marks, sizes[s]);
+		assert_int_equal(marks.count, sizes[s]);
 		for (uint32_t i = 1; i <= sizes[s]; i++)
 			sum += marks_take(&marks);
 		assert_int_equal(marks_take(&marks), 0);

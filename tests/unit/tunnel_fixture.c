@@ -126,12 +126,10 @@ void assert_near(spinat_time got, spinat_time expected)
 struct spinat_flow_info flow_of(const struct nat *nat, uint32_t spi)
 {
 	struct spinat_flow_info info;
-	enum spinat_walk step;
 	uint32_t cursor = 0;
 
-	while ((step = spinat_next_flow(nat->engine, &cursor, &info)) !=
-	    SPINAT_WALK_END)
-		if (step == SPINAT_WALK_FOUND && host32(info.spi) == spi)
+	while (nat_next_flow(nat, &cursor, &info))
+		if (host32(info.spi) == spi)
 			return info;
 	fail_msg("there is no SPI 0x%x", spi);
 	return info;

@@ -55,8 +55,8 @@ def test_known_flows_stay_in_the_kernel(topology: Topology, fast: Spinatd, echo:
         for _ in range(20):
             assert echo.asks()
         assert ping(topology["host"], SERVER, count=5) == 5
-    # The first each way opens the flow, the second may still meet closed gates.
-    assert taken(fast, "inside") >= 18 + 3 and taken(fast, "outside") >= 18 + 3
+    # The first each way opens the flow, the second may still meet closed gates, and one may be a probe.
+    assert taken(fast, "inside") >= 17 + 2 and taken(fast, "outside") >= 17 + 2
     assert wire.leaked == [] and wrong_checksums(wire.packets) == []
     # What is counted there is counted once, and seen at once.
     flow = next(one for one in fast.show_json("flows") if one["protocol"] in (17, "udp"))

@@ -7,6 +7,7 @@ import struct
 from typing import Iterator
 
 import pytest
+from calm import calm
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from test_fast_path import PORT, Echo, echo, fast, taken
@@ -47,6 +48,7 @@ def warm_up(spinat: Spinatd, echo: Echo) -> tuple[int, int]:
     """A flow whose packets are taken both ways; how many were."""
     for _ in range(5):
         assert echo.asks()
+    calm(spinat, 5)
     before = both(spinat)
     assert min(before) > 0
     return before

@@ -80,6 +80,8 @@ bool fast_cross(struct bed *bed, enum spinat_side side, struct pkt *pkt,
 uint64_t fast_count_of(
     const struct bed *bed, enum spinat_side side, enum fast_outcome outcome);
 
+/** What the engine alone made of it, one hop older. */
+void fast_age(struct pkt *pkt);
 /** Left, and with this outcome. */
 void assert_left(struct bed *bed, enum spinat_side side, struct pkt *pkt,
     enum fast_outcome outcome);

@@ -118,17 +118,6 @@ static void learn_port(
 		run->ports[host][echo_id(before) - 4000] = echo_id(after);
 }
 
-static void age(struct pkt *pkt)
-{
-	const bool none = pkt->data[9] == PROTO_UDP && pkt->length >= 28 &&
-	    get16(pkt->data + 26) == 0;
-
-	pkt->data[8]--;
-	fix_sums(pkt);
-	if (none)
-		put16(pkt->data + 26, 0);
-}
-
 static void send_both(struct run *run, enum spinat_side side, struct pkt *pkt)
 {
 	struct pkt alone = *pkt, beside = *pkt;
@@ -141,7 +130,7 @@ static void send_both(struct run *run, enum spinat_side side, struct pkt *pkt)
 	if (answer == TAKEN) {
 		run->taken++;
 		assert_int_equal(alone.verdict, SPINAT_TRANSLATED);
-		age(&alone);
+		fast_age(&alone);
 	} else {
 		run->left += crossed;
 		run->refused += !crossed;

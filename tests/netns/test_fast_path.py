@@ -38,9 +38,14 @@ def fast(request: pytest.FixtureRequest, start: Start, topology: Topology) -> It
     topology.make_xdp_possible(False)
 
 
+def outcomes(spinat: Spinatd, side: str, outcome: str) -> int:
+    """How many packets of a side came to this."""
+    return int(spinat.show_json("stats")["fast_path"][side][outcome]["packets"])
+
+
 def taken(spinat: Spinatd, side: str) -> int:
     """How many packets of a side the kernel has translated."""
-    return spinat.show_json("stats")["fast_path"][side]["taken"]["packets"]
+    return outcomes(spinat, side, "taken")
 
 
 @pytest.fixture
@@ -55,8 +60,8 @@ def test_known_flows_stay_in_the_kernel(topology: Topology, fast: Spinatd, echo:
         for _ in range(20):
             assert echo.asks()
         assert ping(topology["host"], SERVER, count=5) == 5
-    # The first each way opens the flow, the second may still meet closed gates, and one may be a probe.
-    assert taken(fast, "inside") >= 17 + 2 and taken(fast, "outside") >= 17 + 2
+    # The first each way opens the flow, the second may still meet closed gates; what would be taken may be a probe.
+    assert all(taken(fast, side) + outcomes(fast, side, "probe") >= 18 + 3 for side in ("inside", "outside"))
     assert wire.leaked == [] and wrong_checksums(wire.packets) == []
     # What is counted there is counted once, and seen at once.
     flow = next(one for one in fast.show_json("flows") if one["protocol"] in (17, "udp"))

@@ -10,7 +10,7 @@ import pytest
 from calm import calm
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
-from test_fast_path import PORT, Echo, echo, fast, taken
+from test_fast_path import PORT, Echo, echo, fast, outcomes, taken
 from test_ordinary import HOST, SERVER
 
 from lab.netns import Namespace
@@ -27,11 +27,6 @@ GROUP = "239.1.2.3"
 def both(spinat: Spinatd) -> tuple[int, int]:
     """How many packets were taken from each side."""
     return taken(spinat, "inside"), taken(spinat, "outside")
-
-
-def left(spinat: Spinatd, side: str, outcome: str) -> int:
-    """How many packets of a side were left to the kernel for a reason."""
-    return int(spinat.show_json("stats")["fast_path"][side][outcome]["packets"])
 
 
 def mac(space: Namespace, interface: str) -> str:
@@ -80,7 +75,7 @@ def test_a_tag_on_the_parent_is_another_network(topology: Topology, fast: Spinat
         if tagged:
             assert nothing_came(echo.server) and nothing_came(echo.host)
             assert both(fast) == before
-            assert left(fast, "inside", "not-ipv4") > 0 and left(fast, "outside", "not-ipv4") > 0
+            assert outcomes(fast, "inside", "not-ipv4") > 0 and outcomes(fast, "outside", "not-ipv4") > 0
     # Without the tag the same frames are the flow's.
     assert (echo.server.recv(100), echo.host.recv(100)) == (b"from the inside", b"from the outside")
     assert both(fast) == (before[0] + 1, before[1] + 1)
@@ -88,7 +83,7 @@ def test_a_tag_on_the_parent_is_another_network(topology: Topology, fast: Spinat
 
 def test_ipv6(topology: Topology, fast: Spinatd, echo: Echo) -> None:
     before = warm_up(fast, echo)
-    seen = left(fast, "inside", "not-ipv4")
+    seen = outcomes(fast, "inside", "not-ipv4")
     ends = ((topology.gw, INSIDE_IF, "fd00::1"), (topology["host"], "eth0", "fd00::20"))
     for space, interface, address in ends:
         space.ip(f"addr add {address}/64 dev {interface} nodad")
@@ -97,17 +92,17 @@ def test_ipv6(topology: Topology, fast: Spinatd, echo: Echo) -> None:
     finally:
         for space, interface, address in ends:
             space.ip(f"addr del {address}/64 dev {interface}")
-    assert both(fast) == before and left(fast, "inside", "not-ipv4") >= seen + 5
+    assert both(fast) == before and outcomes(fast, "inside", "not-ipv4") >= seen + 5
 
 
 def test_arp(topology: Topology, fast: Spinatd, echo: Echo) -> None:
     """Neighbours that were forgotten are found again, by either end, through the programs."""
     warm_up(fast, echo)
-    seen = [left(fast, side, "not-ipv4") for side in ("inside", "outside")]
+    seen = [outcomes(fast, side, "not-ipv4") for side in ("inside", "outside")]
     for space in (topology["host"], topology.gw, topology.router):
         space.ip("neigh flush all")
     assert echo.asks()
-    after = [left(fast, side, "not-ipv4") for side in ("inside", "outside")]
+    after = [outcomes(fast, side, "not-ipv4") for side in ("inside", "outside")]
     assert all(now > then for now, then in zip(after, seen))
 
 
